@@ -1,0 +1,16 @@
+"""Scores, embeddings and summaries of data matrices, in NumPy or on an installed backend."""
+
+from example_host._backends import backend, backends, settings, trace
+from example_host.functions import compute_score, embed, summarize
+from example_host.neighbors import Neighborhood
+
+__all__ = [
+    "Neighborhood",
+    "backend",
+    "backends",
+    "compute_score",
+    "embed",
+    "settings",
+    "summarize",
+    "trace",
+]

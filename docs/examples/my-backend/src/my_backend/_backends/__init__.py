@@ -1,0 +1,1 @@
+"""Adapters: one module for each library that this package can serve."""

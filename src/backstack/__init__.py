@@ -1,0 +1,29 @@
+"""Run a library's functions on other people's backends.
+
+A *host* marks its public functions with a `BackendDispatcher`; *backends* are other
+installed packages that implement the same functions and plug in through entry points;
+*users* choose, per call, per block, or for the whole process.
+"""
+
+from __future__ import annotations
+
+from . import errors
+from ._records import BackendRecord, CallRecord
+from ._registry import Registration
+from ._scopes import Scope
+from .dispatcher import BackendDispatcher
+from .errors import *  # noqa: F403  one list of names, kept where the names are
+from .settings import Settings
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BackendDispatcher",
+    "BackendRecord",
+    "CallRecord",
+    "Registration",
+    "Scope",
+    "Settings",
+    "__version__",
+]
+__all__ += errors.__all__

@@ -1,0 +1,229 @@
+"""The dispatched function: the call path, and the proxy that stands for the host's function.
+
+`make_call` is the hot path. It is a closure, because its variables cost nothing to reach,
+and it is found by the proxy in a slot named ``__call__``, because that costs one C call.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import types
+import weakref
+from collections.abc import Callable
+from typing import Any, cast
+
+import wrapt
+
+from ._names import ADAPTER_FIELDS, CPU
+from ._records import Backend
+from ._routes import Route
+
+
+def make_call(route: Route) -> Callable[..., Any]:
+    """The call path of one function.
+
+    Idle, it is two tests and the host's function. On a backend, a call whose shape was
+    seen to fit goes straight to the implementation. All else is for `Route.attempts`.
+    """
+    host, keyword, plans = route.host, route.keyword, route.plans
+    top, process = route.stack.top.get, route.stack.process
+    calls = route.selector.calls(keyword)
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        state = top()
+        if state is None:
+            state = process.state
+        if state is None and keyword not in kwargs:
+            try:
+                return host(*args, **kwargs) if kwargs else host(*args)
+            except TypeError:
+                kept = route.without_options(kwargs)
+                if kept is None:
+                    raise
+            return host(*args, **kept)
+        label = kwargs.pop(keyword, None)
+        chosen = None if state is None else state.direct
+        if label is not None and (state is None or not state.observers):
+            chosen = calls.get(label) if isinstance(label, str) else None
+        plan = plans.get(chosen)
+        if plan is not None and (len(args), *kwargs) in plan.fits:
+            try:
+                result = plan.function(*args, **kwargs)
+            except RecursionError as error:
+                explain_recursion(error, route, plan.backend)
+                raise
+            if result is not NotImplemented:
+                return result
+        else:
+            plan = None
+        for attempt in route.attempts(label, args, kwargs, plan):
+            try:
+                result = attempt.function(*attempt.args, **attempt.kwargs)
+            except RecursionError as error:
+                explain_recursion(error, route, attempt.backend)
+                raise
+            if attempt.last or result is not NotImplemented:
+                return result
+        raise AssertionError("unreachable: the last attempt is the host's")
+
+    return call
+
+
+def explain_recursion(error: RecursionError, route: Route, backend: Backend | None) -> None:
+    """Note, once, that an implementation calls itself through the host, and the way out."""
+    hint = f"call it with {route.keyword}={CPU!r}"
+    if backend is None or any(hint in note for note in getattr(error, "__notes__", ())):
+        return
+    calls = 0
+    frame: types.FrameType | None = sys._getframe(1)
+    while frame is not None and calls < 2:
+        calls += frame.f_code is _CALL_CODE and frame.f_locals.get("route") is route
+        frame = frame.f_back
+    if calls == 2:
+        error.add_note(
+            f"{route.name}() of backend {backend.shown!r} calls the host's {route.name}(), which "
+            f"runs on {backend.shown!r} again. To reach the host's own implementation, {hint}."
+        )
+
+
+_CALL_CODE = next(
+    constant for constant in make_call.__code__.co_consts if isinstance(constant, types.CodeType)
+)
+
+
+class DispatchedFunction(wrapt.BaseObjectProxy):  # type: ignore[type-arg]
+    """Stands for a host's function, and answers every question as that would, plus the selector.
+
+    Everything that is not defined here is forwarded to the host's function by wrapt.
+    """
+
+    # A slot, so that each function has a call path of its own without a class of its own.
+    __slots__ = ("__call__",)
+
+    def __init__(self, route: Route) -> None:
+        super().__init__(route.host)
+        self._self_route = route
+        route.proxy = weakref.ref(self)
+        _set_call(self, make_call(route))
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        from ._signatures import merged_signature
+
+        return merged_signature(self._self_route)
+
+    @__signature__.setter
+    def __signature__(self, signature: inspect.Signature) -> None:
+        self.__wrapped__.__signature__ = signature
+
+    @__signature__.deleter
+    def __signature__(self) -> None:
+        del self.__wrapped__.__signature__
+
+    def _get_doc(self) -> Any:
+        from ._docstrings import merged_docstring
+
+        return merged_docstring(self._self_route, self.__wrapped__.__doc__)
+
+    def _set_doc(self, text: str | None) -> None:
+        self.__wrapped__.__doc__ = text
+
+    # Merged when it is read, for the text and the backends can change at any time.
+    __doc__ = property(_get_doc, _set_doc)  # pyright: ignore[reportIncompatibleVariableOverride, reportAssignmentType]
+
+    @property
+    def __kwdefaults__(self) -> dict[str, Any]:
+        defaults = getattr(self.__wrapped__, "__kwdefaults__", None) or {}
+        return {self._self_route.keyword: None, **defaults}
+
+    @__kwdefaults__.setter
+    def __kwdefaults__(self, defaults: dict[str, Any] | None) -> None:
+        self.__wrapped__.__kwdefaults__ = defaults
+
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        return self if instance is None else types.MethodType(cast(Any, self), instance)
+
+    def __reduce__(self) -> str:
+        return self.__wrapped__.__qualname__  # type: ignore[no-any-return]
+
+    def __reduce_ex__(self, protocol: object) -> str:
+        return self.__reduce__()
+
+    def __copy__(self) -> DispatchedFunction:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> DispatchedFunction:
+        return self
+
+    def __repr__(self) -> str:
+        route = self._self_route
+        return f"<dispatched function {route.name} of {route.registry.config.host}>"
+
+    __str__ = __repr__
+
+
+_set_call = DispatchedFunction.__dict__["__call__"].__set__
+
+
+def check_host(function: Any, keyword: str, name: str | None) -> str:
+    """The name to dispatch `function` under; an error that says what to do if that cannot be."""
+    if inspect.isclass(function):
+        raise TypeError(f"{function!r} is a class; decorate it with backend_class instead.")
+    shown = getattr(function, "__qualname__", None) or repr(function)
+    if not callable(function) or isinstance(function, (staticmethod, types.MethodType)):
+        raise TypeError(_no_method(shown))
+    if isinstance(function, DispatchedFunction):
+        raise TypeError(f"{shown} is dispatched already; decorate it once.")
+    if isinstance(function, types.FunctionType) or inspect.ismethoddescriptor(function):
+        outer = shown.rpartition(".")[0]
+        if outer and not outer.endswith("<locals>"):
+            raise TypeError(_no_method(shown))
+    if not _is_plain(function, keyword):
+        _check_parameters(function, keyword, shown)
+    name = getattr(function, "__name__", None) if name is None else name
+    if not isinstance(name, str) or not name.isidentifier():
+        raise ValueError(
+            f"{shown} has no name to be dispatched under ({name!r} is none); "
+            "give one: @backend_dispatch(name='...')."
+        )
+    if name in ADAPTER_FIELDS:
+        raise ValueError(
+            f"{name!r} is what an adapter says of itself; dispatch {shown} under another name: "
+            "@backend_dispatch(name='...')."
+        )
+    return name
+
+
+def _no_method(shown: str) -> str:
+    return (
+        f"{shown} is no function of a module; dispatch a module-level function or a closure, "
+        "and let the method call it."
+    )
+
+
+def _is_plain(function: Any, keyword: str) -> bool:
+    """Whether a look at the code tells that nothing is in the way; spares most a signature."""
+    return (
+        type(function) is types.FunctionType
+        and not function.__dict__
+        and keyword not in function.__code__.co_varnames
+    )
+
+
+def _check_parameters(function: Any, keyword: str, shown: str) -> None:
+    try:
+        parameter = inspect.signature(function).parameters.get(keyword)
+    except (ValueError, TypeError) as error:
+        raise TypeError(
+            f"The signature of {shown} cannot be inspected ({error}); wrap it in a function that "
+            "names its parameters, and dispatch that."
+        ) from None
+    if parameter is None:
+        return
+    if parameter.kind is not parameter.KEYWORD_ONLY or parameter.default is not None:
+        raise TypeError(
+            f"{shown} has a parameter {keyword!r} of its own. If it means the selector, declare it "
+            f"keyword-only as '{keyword}: str | None = None'; if it means something else, rename "
+            "the selector: @backend_dispatch(keyword='run_on')."
+        )

@@ -1,0 +1,174 @@
+"""The errors of choosing a backend: what was asked, by whom, what is there, what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from . import errors
+from ._config import Config
+from ._names import CPU, did_you_mean, nearest
+from ._records import Backend
+from ._scopes import Origin
+
+
+def asked(label: str, name: str | None) -> str:
+    """A label, and the canonical name that it stands for where they differ."""
+    return repr(label) if name is None or name == label else f"{label!r} ({name!r})"
+
+
+def provider(backend: Backend) -> str:
+    """Where a backend comes from."""
+    return str(backend.provider) if backend.provider else "an adapter registered by hand"
+
+
+def _data(
+    config: Config, label: str | None, name: str | None, origin: Origin | None
+) -> dict[str, Any]:
+    return {
+        "host": config.host,
+        "label": label,
+        "name": name,
+        "chosen_by": origin and origin.kind,
+        "variable": origin.detail if origin and origin.kind == "variable" else None,
+    }
+
+
+def _by(origin: Origin | None) -> str:
+    return f" (asked for by {origin})" if origin else ""
+
+
+def bad_selector(config: Config, value: object, origin: Origin, wanted: str) -> Exception:
+    """Something that is no name at all."""
+    return errors.BackendNameError(
+        f"{origin} of {config.host} takes {wanted}, not {value!r}.",
+        value=repr(value),
+        **_data(config, None, None, origin),
+    )
+
+
+def unknown(config: Config, label: str, origin: Origin, usable: Iterable[str]) -> Exception:
+    """Nobody has that label."""
+    known = (CPU, *usable)
+    guesses = {*known, *config.trusted_labels}
+    return errors.UnknownBackendError(
+        f"Unknown backend {label!r} for {config.host}{_by(origin)}.{did_you_mean(label, guesses)} "
+        f"Available: {', '.join(known)}.",
+        suggestion=nearest(label, guesses),
+        available=known,
+        **_data(config, label, None, origin),
+    )
+
+
+def not_installed(config: Config, label: str, origin: Origin) -> Exception:
+    """The host lists it, and nobody provides it."""
+    name = config.trusted_labels[label]
+    entry = config.trusted[name]
+    remedy = f" To install it: {entry.install_hint}" if entry.install_hint else ""
+    return errors.BackendNotInstalledError(
+        f"Backend {asked(label, name)} for {config.host} is not installed{_by(origin)}.{remedy}",
+        package=entry.package,
+        install=entry.install_hint,
+        **_data(config, label, name, origin),
+    )
+
+
+def reserved(config: Config, label: str, origin: Origin) -> Exception:
+    """The host keeps that label for itself."""
+    reason = config.reserved[label]
+    return errors.ReservedBackendError(
+        f"Backend name {label!r} is reserved by {config.host}{_by(origin)}: {reason}",
+        reason=reason,
+        **_data(config, label, None, origin),
+    )
+
+
+def load_failed(
+    config: Config,
+    backend: Backend,
+    reason: str,
+    label: str | None = None,
+    origin: Origin | None = None,
+) -> errors.BackendLoadError:
+    """Its import failed, or it cannot be registered."""
+    label = label or backend.shown
+    return errors.BackendLoadError(
+        f"Backend {asked(label, backend.name)} for {config.host}, from {provider(backend)}, "
+        f"failed to load{_by(origin)}: {reason}",
+        reason=reason,
+        **_data(config, label, backend.name, origin),
+    )
+
+
+def unreadable(
+    config: Config, backend: Backend, function: str, reason: str, origin: Origin
+) -> errors.BackendLoadError:
+    """One function of it cannot be read."""
+    return errors.BackendLoadError(
+        f"Function {function!r} of backend {backend.shown!r} for {config.host} failed to "
+        f"load{_by(origin)}: {reason}",
+        reason=reason,
+        function=function,
+        **_data(config, backend.shown, backend.name, origin),
+    )
+
+
+def unavailable(config: Config, backend: Backend, label: str, origin: Origin) -> Exception:
+    """It says that it cannot run here."""
+    return errors.BackendUnavailableError(
+        f"Backend {asked(label, backend.name)} for {config.host} is not available "
+        f"here{_by(origin)}: {backend.unavailable}",
+        reason=backend.unavailable or "",
+        **_data(config, label, backend.name, origin),
+    )
+
+
+def untrusted(
+    config: Config, backend: Backend, label: str | None = None, origin: Origin | None = None
+) -> Exception:
+    """It is not who the host trusts, or the host lists nobody like it and only takes the listed."""
+    label = label or backend.shown
+    if backend.refusal is None:
+        return errors.UntrustedBackendError(
+            f"Refusing backend {asked(label, backend.name)} for {config.host}{_by(origin)}: "
+            f"{unlisted_reason(config)}. It is {provider(backend)}.",
+            expected="a backend that the host lists",
+            found=provider(backend),
+            **_data(config, label, backend.name, origin),
+        )
+    name, expected, found = backend.refusal
+    hint = config.trusted[name].install_hint
+    remedy = f" To install the one that {config.host} trusts: {hint}" if hint else ""
+    return errors.UntrustedBackendError(
+        f"Refusing trusted backend {asked(label, name)} for {config.host}{_by(origin)}: expected "
+        f"{expected}; found {found}, in {provider(backend)}.{remedy}",
+        expected=expected,
+        found=found,
+        **_data(config, label, name, origin),
+    )
+
+
+def unlisted_reason(config: Config) -> str:
+    """Why an unlisted backend is refused."""
+    return f"{config.host} does not list it as trusted, and trust is 'require'"
+
+
+def not_implemented(
+    config: Config, function: str, backend: Backend, how: str, origin: Origin
+) -> Exception:
+    """It lacks the function, and falling back is forbidden."""
+    return errors.NotImplementedByBackendError(
+        f"Backend {backend.shown!r} {how} {config.host}'s {function}(){_by(origin)}, and "
+        "on_missing='error' forbids falling back. To run the host's own: backend='cpu', or "
+        "on_missing='warn' or 'host'.",
+        function=function,
+        **_data(config, backend.shown, backend.name, origin),
+    )
+
+
+def fell_back(config: Config, function: str, backend: Backend, how: str, origin: Origin) -> str:
+    """The text of the warning that the host's own implementation runs instead."""
+    return (
+        f"Backend {backend.shown!r}, asked for by {origin}, {how} {config.host}'s {function}(); "
+        "running the host's own. on_missing='host' silences this, on_missing='error' forbids it."
+    )

@@ -1,0 +1,67 @@
+"""What may be a backend's name, and which name was probably meant."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+
+CPU = "cpu"  # always the host's own implementation
+
+#: What an adapter says of itself; never the names of functions.
+ADAPTER_FIELDS = frozenset({"name", "aliases", "is_available"})
+
+_LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9_])?")
+
+
+def label_problem(label: object) -> str | None:
+    """Why `label` cannot name a backend; None if it can."""
+    if not isinstance(label, str):
+        return f"{label!r} is not a string"
+    if label == CPU:
+        return f"{CPU!r} is the host's own"
+    if not _LABEL.fullmatch(label):
+        shown = label if len(label) <= 140 else label[:137] + "..."
+        return (
+            f"{shown!r} is no valid name (1 to 128 ASCII letters, digits, '.', '_' or '-'; "
+            "first a letter or digit, last not '.' or '-')"
+        )
+    return None
+
+
+def usable_aliases(value: object, reserved: Collection[str]) -> tuple[tuple[str, ...], list[str]]:
+    """The aliases that an adapter may have, and what is wrong with the others."""
+    if not isinstance(value, (list, tuple, set, frozenset)):
+        return (), [f"aliases must be a list, tuple or set of names, not {value!r}; refused"]
+    ordered = sorted(value, key=repr) if isinstance(value, (set, frozenset)) else value
+    usable, problems = [], []
+    for alias in ordered:
+        problem = label_problem(alias)
+        if problem is None and alias in reserved:
+            problem = f"{alias!r} is reserved by the host"
+        if problem is None:
+            usable.append(alias)
+        else:
+            problems.append(f"alias {problem}; refused")
+    return tuple(dict.fromkeys(usable)), problems
+
+
+def normalize_distribution(name: str) -> str:
+    """`name` as PEP 503 compares distributions."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The one of `known` that was probably meant by `name`, whatever its case."""
+    import difflib
+
+    folded: dict[str, str] = {}
+    for candidate in sorted(known):
+        folded.setdefault(candidate.lower(), candidate)
+    match = difflib.get_close_matches(name.lower(), folded, n=1)
+    return folded[match[0]] if match else None
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A sentence to append to a message, or nothing."""
+    found = nearest(name, known)
+    return f" Did you mean {found!r}?" if found is not None else ""

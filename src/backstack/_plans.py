@@ -1,0 +1,68 @@
+"""What is known of one host function on each backend: the plans for it, made when needed."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from . import _messages as messages
+from ._records import MISSING, Backend
+from ._registry import Registry
+from ._scopes import Origin
+
+if TYPE_CHECKING:
+    from ._routing import Plan
+
+
+class HostFunction:
+    """A host's function and how its calls reach each backend.
+
+    Attributes
+    ----------
+    host : callable
+        The host's own implementation.
+    name : str
+        What backends export it as.
+    keyword : str
+        The parameter by which a call chooses.
+    plans : dict
+        A backend, or what is chosen as a whole, to the plan for it; None for a backend
+        that lacks this function.
+    """
+
+    def __init__(
+        self, host: Callable[..., Any], name: str, keyword: str, registry: Registry
+    ) -> None:
+        self.host = host
+        self.name = name
+        self.keyword = keyword
+        self.registry = registry
+        self.plans: dict[Any, Plan | None] = {}
+
+    def signature(self) -> inspect.Signature:
+        """The host's own signature, without a selector that it declares."""
+        signature = inspect.signature(self.host)
+        if self.keyword not in signature.parameters:
+            return signature
+        kept = [p for p in signature.parameters.values() if p.name != self.keyword]
+        return signature.replace(parameters=kept)
+
+    def plan(self, backend: Backend, origin: Origin) -> Plan | None:
+        """How calls reach `backend`; None if it lacks this function."""
+        if backend in self.plans:
+            return self.plans[backend]
+        from ._loading import AdapterError, read_function
+        from ._routing import Callee, Plan
+
+        try:
+            function = read_function(backend, self.name)
+        except AdapterError as error:
+            raise messages.unreadable(
+                self.registry.config, backend, self.name, str(error), origin
+            ) from error.__cause__
+        plan = None
+        if function is not MISSING:
+            plan = Plan(Callee(self.signature()), self.name, backend, function)
+        self.plans[backend] = plan
+        return plan

@@ -1,0 +1,235 @@
+"""What is known of one backend, before and after it is loaded."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+from ._names import ADAPTER_FIELDS
+from ._warn import Once
+
+
+class _Missing:
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING: Any = _Missing()  # nothing there, where None would be something
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What an adapter's source says, read without running it.
+
+    Attributes
+    ----------
+    name : object
+        The literal, or `MISSING`.
+    aliases : object
+        The literal, or `MISSING`.
+    exports : tuple of str
+        The public names that it defines or imports, or those in its ``__all__``.
+    options : dict
+        For each function defined there: its parameters, with their defaults where
+        these are literals (`MISSING` where not).
+    computed : bool
+        Whether its labels are known only once it runs.
+    """
+
+    name: Any = MISSING
+    aliases: Any = MISSING
+    exports: tuple[str, ...] = ()
+    options: dict[str, dict[str, Any]] = field(default_factory=dict)
+    computed: bool = True
+
+
+UNREADABLE = Declaration()
+
+
+@dataclass(frozen=True)
+class Provider:
+    """The entry point that offers an adapter, and the distribution that ships it."""
+
+    entry_names: tuple[str, ...]
+    module: str
+    attribute: str = ""
+    distribution: str | None = None
+    version: str | None = None
+
+    @property
+    def object_ref(self) -> str:
+        """``module`` or ``module:attribute``."""
+        return f"{self.module}:{self.attribute}" if self.attribute else self.module
+
+    def __str__(self) -> str:
+        return f"{self.object_ref} of {self.distribution or 'an unnamed distribution'}"
+
+
+class Backend:
+    """One backend of one host: what provides it, what it declares, and its adapter.
+
+    Attributes
+    ----------
+    provider : Provider or None
+        None for one that was registered by hand.
+    declared : Declaration
+        What its source says.
+    name : str or None
+        Its canonical name; None while only loading it can tell.
+    aliases : tuple of str
+        Its other labels.
+    trusted : bool
+        Whether the host vouches for it.
+    refusal : tuple of (str, str, str) or None
+        Why it must not be used: the trusted name, what the host expects, what was found.
+    shadowed : str or None
+        Why another backend has its name.
+    adapter : object or None
+        The adapter, once loaded.
+    failure : str or None
+        What went wrong the last time it was asked for.
+    available : bool or None
+        Whether it said that it can run here; None while it was not asked, or said no.
+    problems : list of str
+        What is to be warned of when it is used.
+    once : Once
+        The warnings given on its account. They go with it.
+    """
+
+    def __init__(self, provider: Provider | None, declared: Declaration = UNREADABLE) -> None:
+        self.provider = provider
+        self.declared = declared
+        self.name: str | None = None
+        self.aliases: tuple[str, ...] = ()
+        self.trusted = False
+        self.refusal: tuple[str, str, str] | None = None
+        self.shadowed: str | None = None
+        self.adapter: Any = None
+        self.exports: frozenset[str] | None = None
+        self.failure: str | None = None
+        self.unavailable: str | None = None
+        self.available = False
+        self.problems: list[str] = []
+        self.once = Once()
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Its name and its aliases."""
+        return self.aliases if self.name is None else (self.name, *self.aliases)
+
+    @property
+    def shown(self) -> str:
+        """What to call it in a message."""
+        if self.name is not None:
+            return self.name
+        return self.aliases[0] if self.aliases else str(self.provider)
+
+    @property
+    def state(self) -> str:
+        """Found, loaded, failed, refused or unavailable."""
+        if self.refusal or self.shadowed:
+            return "refused"
+        if self.failure:
+            return "failed"
+        if self.unavailable:
+            return "unavailable"
+        return "found" if self.adapter is None else "loaded"
+
+    @property
+    def reason(self) -> str | None:
+        """Why it is in that state, where there is something to say."""
+        if self.refusal:
+            _, expected, found = self.refusal
+            return f"expected {expected}; found {found}"
+        return self.shadowed or self.failure or self.unavailable
+
+    def public_names(self) -> set[str]:
+        """Every name that it offers, reading no attribute of its adapter."""
+        if self.adapter is None:
+            names = set(self.declared.exports)
+        elif self.exports is not None:
+            names = set(self.exports)
+        else:
+            names = set(self.declared.exports) | _static_names(self.adapter)
+        return names - ADAPTER_FIELDS
+
+
+def _static_names(adapter: Any) -> set[str]:
+    """Names that are there without `__getattr__` or a property running."""
+    if isinstance(adapter, ModuleType):
+        items: dict[str, Any] = dict(vars(adapter))
+    else:
+        items = {}
+        for base in reversed(type(adapter).__mro__):
+            items.update(vars(base))
+        items.update((inspect.getattr_static(adapter, "__dict__", None) and vars(adapter)) or {})
+    return {
+        name
+        for name, value in items.items()
+        if not name.startswith("_") and value is not None and not isinstance(value, ModuleType)
+    }
+
+
+@dataclass
+class CallRecord:
+    """What one dispatched call came to.
+
+    Attributes
+    ----------
+    function : str
+        The host's function.
+    chosen : str or tuple of str
+        What was in force: a canonical name, or several in order of preference.
+    chosen_by : str
+        ``"call"``, ``"scope"``, ``"setting"``, ``"variable"`` or ``"default"``.
+    ran_on : str or None
+        The backend that ran it, ``"cpu"`` for the host's own; None if nothing ran.
+    reason : str or None
+        Why it ran elsewhere than on the first choice.
+    seconds : float or None
+        How long; for coroutines and generators until their body ended. None while it runs.
+    raised : bool
+        Whether it raised.
+    """
+
+    function: str
+    chosen: str | tuple[str, ...]
+    chosen_by: str
+    ran_on: str | None = None
+    reason: str | None = None
+    seconds: float | None = None
+    raised: bool = False
+
+
+@dataclass(frozen=True)
+class BackendRecord:
+    """What `backends()` tells of one installed backend.
+
+    Attributes
+    ----------
+    name : str
+        Its canonical name, or what stands for it while only loading it can tell.
+    aliases : tuple of str
+        Its other names.
+    functions : tuple of str
+        The host's functions that it implements, as far as is known without running it.
+    distribution, version : str or None
+        The package that ships it; None for one that was registered by hand.
+    trusted : bool
+        Whether the host vouches for it.
+    state : str
+        ``"found"``, ``"loaded"``, ``"failed"``, ``"refused"`` or ``"unavailable"``.
+    reason : str or None
+        Why it is in that state, where there is something to say.
+    """
+
+    name: str
+    aliases: tuple[str, ...]
+    functions: tuple[str, ...]
+    distribution: str | None
+    version: str | None
+    trusted: bool
+    state: str
+    reason: str | None

@@ -1,0 +1,405 @@
+"""From a label to a backend that can be used: discovery, loading, refusing, refreshing.
+
+What is known is one immutable `Table`, replaced whole under a short lock whenever it
+changes; readers take no lock. Foreign code (an adapter's import, its constructor, its
+`is_available`) runs outside the lock, and what it came to is published afterwards.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from . import _messages as messages
+from . import errors
+from ._config import TRUST, Config, check_option
+from ._names import CPU
+from ._records import Backend, BackendRecord
+from ._scopes import Origin
+from ._tables import Table, read_declared, settle
+from ._warn import warn
+
+
+class Registration:
+    """An adapter that was registered by hand; a context manager that takes it away again.
+
+    Attributes
+    ----------
+    name : str
+        The adapter's canonical name.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> from backstack import BackendDispatcher
+    >>> dispatcher = BackendDispatcher(entrypoint_group="demo.backends", host_name="demo")
+    >>> with dispatcher.register(SimpleNamespace(name="fake", double=lambda x: x + x)):
+    ...     dispatcher.available_backend_names()
+    ['fake']
+    >>> dispatcher.available_backend_names()
+    []
+    """
+
+    def __init__(self, registry: Registry, backend: Backend, exclusive: bool) -> None:
+        self._registry = registry
+        self._backend = backend
+        self._exclusive = exclusive
+
+    @property
+    def name(self) -> str:
+        """The adapter's canonical name."""
+        return self._backend.shown
+
+    def remove(self) -> None:
+        """Take the adapter away; what it hid is there again. Twice is as good as once."""
+        self._registry.unregister(self)
+
+    def __enter__(self) -> Registration:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.remove()
+
+    def __repr__(self) -> str:
+        return f"<registration of {self.name!r} for {self._registry.config.host}>"
+
+
+class Registry:
+    """The backends of one host.
+
+    Attributes
+    ----------
+    packages : set of str
+        The host's own top-level packages; warnings point past them.
+    trust, trust_floor : str
+        What is demanded now, and the least that may be.
+    generation : int
+        Counts the changes, so that a result computed meanwhile is not kept.
+    """
+
+    def __init__(self, config: Config, packages: set[str], on_change: Callable[[], None]) -> None:
+        self.config = config
+        self.packages = packages
+        self.log = logging.getLogger(f"backstack.{config.host}")
+        self.trust = self.trust_floor = config.trust
+        self.generation = 0
+        self._on_change = on_change
+        self._lock = threading.Lock()
+        self._installed: list[Backend] | None = None
+        self._registered: list[Registration] = []  # the latest first
+        self._table = Table()
+
+    # -- what is there -----------------------------------------------------------------
+
+    def table(self) -> Table:
+        """Who has which label, looking for what is installed if nobody did yet."""
+        if self._installed is None:
+            found = self._discover({})
+            with self._lock:  # two threads may both have looked; the first result counts
+                if self._installed is None:
+                    self._installed = found
+                    self._settle()
+        return self._table
+
+    def refresh(self) -> None:
+        """Look again for what is installed, and forget failures and given warnings."""
+        importlib.invalidate_caches()
+        known = {b.provider: b for b in self._installed or () if b.adapter is not None}
+        found = self._discover(known)
+        with self._lock:
+            self._installed = found
+            self._settle()
+        self.reset_warnings()
+        self._changed()
+
+    def _discover(self, known: dict[Any, Backend]) -> list[Backend]:
+        """Records of what is installed; those that are loaded stay, asked anew if they can run."""
+        from ._discovery import find_backends
+
+        backends = []
+        for fresh in find_backends(self.config.group, self.log):
+            backend = known.get(fresh.provider, fresh)
+            if backend is fresh:
+                read_declared(fresh, self.config)
+            else:
+                backend.failure = backend.unavailable = None
+                backend.available = False
+            backends.append(backend)
+        return backends
+
+    def register(self, adapter: object, exclusive: bool) -> Registration:
+        """Add an adapter by hand; trusted, since it is its caller's own act."""
+        from ._loading import FAILURES, AdapterError, describe, instantiate, take_adapter
+
+        backend = Backend(None)
+        backend.trusted = True
+        try:
+            take_adapter(backend, instantiate(adapter), self.config)
+        except FAILURES as error:
+            reason = str(error) if isinstance(error, AdapterError) else describe(error)
+            raise messages.load_failed(self.config, backend, reason) from error
+        self._warn_of_problems(backend)
+        self.table()
+        registration = Registration(self, backend, exclusive)
+        with self._lock:
+            self._registered.insert(0, registration)
+            self._settle()
+        self._changed()
+        return registration
+
+    def unregister(self, registration: Registration) -> None:
+        """Take an adapter away that was registered by hand."""
+        with self._lock:
+            if registration not in self._registered:
+                return
+            self._registered.remove(registration)
+            self._settle()
+        self._changed()
+
+    def _settle(self) -> None:
+        """Replace the table. Call with the lock."""
+        registered = [entry._backend for entry in self._registered]
+        hidden = {label for backend in registered for label in backend.labels}
+        exclusive = any(entry._exclusive for entry in self._registered)
+        installed = [] if exclusive else self._installed or []
+        seen = [backend for backend in installed if hidden.isdisjoint(backend.labels)]
+        self._table = settle(registered, seen, self.config)
+
+    def _changed(self) -> None:
+        self.generation += 1
+        self._on_change()
+
+    # -- from a label to a backend -----------------------------------------------------
+
+    def resolve(self, label: str, origin: Origin) -> Backend | None:
+        """The backend that has `label`, None for the host itself; an error if nobody has it.
+
+        Loads nobody, but where the label is otherwise unknown those that compute theirs.
+        """
+        if label in self.config.reserved:
+            raise messages.reserved(self.config, label, origin)
+        backend = self.lookup(label)
+        if backend is None and label != CPU:
+            raise self._absent(label, origin)
+        if backend is not None and (backend.refusal is not None or self.forbids(backend)):
+            raise messages.untrusted(self.config, backend, label, origin)
+        return backend
+
+    def lookup(self, label: str) -> Backend | None:
+        """The backend that is there under `label`, even one that would be refused."""
+        if label == CPU or label in self.config.reserved:
+            return None
+        return self.find(label) or self._search(label)
+
+    def find(self, label: str) -> Backend | None:
+        """As `lookup`, loading nobody."""
+        table = self.table()
+        return table.labels.get(label) or table.refused.get(label)
+
+    def canonical(self, label: str) -> str:
+        """The canonical name of `label` as far as it is known, else itself; loads nobody."""
+        if label == CPU or label in self.config.reserved:
+            return label
+        backend = self.find(label)
+        if backend is not None and backend.refusal is None and backend.name is not None:
+            return backend.name
+        return self.config.trusted_labels.get(label, label)
+
+    def _search(self, label: str) -> Backend | None:
+        """Load those that compute their labels, until one of them turns out to have this one."""
+        listed = label in self.config.trusted_labels
+        for backend in self.table().backends:  # the trusted come first
+            if backend.adapter is not None or not backend.declared.computed or backend.refusal:
+                continue
+            if not backend.trusted and (listed or self.trust == "require"):
+                continue  # it could not be trusted with that label, or not at all
+            try:
+                self._load(backend)
+            except errors.BackendError as error:
+                self.log.info("Passed over while looking for %r: %s", label, error)
+            found = self.find(label)
+            if found is not None:
+                return found
+        return None
+
+    def forbids(self, backend: Backend) -> bool:
+        """Whether it is refused because the host does not list it."""
+        return self.trust == "require" and not backend.trusted
+
+    def _absent(self, label: str, origin: Origin) -> Exception:
+        if label in self.config.trusted_labels:
+            return messages.not_installed(self.config, label, origin)
+        return messages.unknown(self.config, label, origin, self.usable())
+
+    # -- from a backend to its adapter -------------------------------------------------
+
+    def prepare(self, backend: Backend, label: str, origin: Origin) -> None:
+        """Make a resolved backend usable: warn as is due, load it, ask it if it can run here."""
+        self._warn_of_conflict(label)
+        self._warn_if_unlisted(backend)  # before its code runs, so that an error prevents it
+        if backend.adapter is None:
+            self._load(backend, label, origin)
+            self._warn_of_problems(backend)
+            if label not in backend.labels:
+                raise self._absent(label, origin)  # its source promised what it does not keep
+        self._warn_of_problems(backend)
+        if not backend.available:
+            self._ask(backend, label, origin)
+
+    def _load(
+        self, backend: Backend, label: str | None = None, origin: Origin | None = None
+    ) -> None:
+        """Run the backend's code and take its labels; nothing is kept where that fails."""
+        from ._loading import FAILURES, AdapterError, RefusedError, describe, load
+
+        before = backend.labels
+        try:
+            load(backend, self.config)
+        except RefusedError:
+            self._republish()
+            raise messages.untrusted(self.config, backend, label, origin) from None
+        except FAILURES as error:
+            own = isinstance(error, AdapterError)
+            backend.failure = str(error) if own else describe(error)
+            raise messages.load_failed(
+                self.config, backend, backend.failure, label, origin
+            ) from error
+        backend.failure = None
+        self.log.debug("Loaded backend %r from %s", backend.name, backend.provider)
+        if (backend.labels[0], {*backend.labels}) != (before[:1] and before[0], {*before}):
+            self._republish()
+
+    def _republish(self) -> None:
+        with self._lock:
+            self._settle()
+        self._changed()
+
+    def _ask(self, backend: Backend, label: str, origin: Origin) -> None:
+        from ._loading import unavailable_because
+
+        backend.unavailable = unavailable_because(backend.adapter)
+        backend.available = backend.unavailable is None
+        if not backend.available:
+            raise messages.unavailable(self.config, backend, label, origin)
+
+    def load_all(self) -> None:
+        """Load everybody who may be loaded; a failure costs only the one that failed."""
+        for backend in self.table().backends:
+            if backend.refusal or backend.shadowed or self.forbids(backend):
+                continue
+            try:
+                if backend.adapter is None:
+                    self._load(backend)
+            except errors.BackendError as error:
+                self.log.info("Passed over by discover(): %s", error)
+                continue
+            for label in backend.labels:
+                self._warn_of_conflict(label)
+            self._warn_of_problems(backend)
+
+    # -- reports -----------------------------------------------------------------------
+
+    def loaded(self) -> list[Backend]:
+        """The usable backends whose adapters are loaded, by name; looks for nobody."""
+        backends = {backend for backend in self._table.labels.values() if backend.adapter}
+        return sorted(
+            (backend for backend in backends if not self.forbids(backend)),
+            key=lambda backend: backend.shown,
+        )
+
+    def usable(self) -> dict[str, Backend]:
+        """Every label that can be chosen, as far as is known without loading anybody."""
+        return {
+            label: backend
+            for label, backend in sorted(self.table().labels.items())
+            if backend.state in ("found", "loaded") and not self.forbids(backend)
+        }
+
+    def records(self, functions: Iterable[str]) -> Iterator[BackendRecord]:
+        """What is known of every backend, loading none."""
+        known = set(functions)
+        for backend in sorted(self.table().backends, key=lambda backend: backend.shown):
+            provider = backend.provider
+            forbidden = backend.refusal is None and self.forbids(backend)
+            yield BackendRecord(
+                name=backend.shown,
+                aliases=tuple(alias for alias in backend.aliases if alias != backend.shown),
+                functions=tuple(sorted(backend.public_names() & known)),
+                distribution=provider.distribution if provider else None,
+                version=provider.version if provider else None,
+                trusted=backend.trusted and backend.refusal is None,
+                state="refused" if forbidden else backend.state,
+                reason=messages.unlisted_reason(self.config) if forbidden else backend.reason,
+            )
+
+    # -- warnings ----------------------------------------------------------------------
+
+    def reset_warnings(self) -> None:
+        """Give every warning that is given once again."""
+        for backend in (*self.table().backends, *(self._installed or ())):
+            backend.once.clear()
+
+    def _warn_of_problems(self, backend: Backend) -> None:
+        for problem in backend.problems:
+            backend.once.warn(
+                problem,
+                f"Backend {backend.shown!r} for {self.config.host}: {problem}.",
+                errors.AdapterWarning,
+                self.packages,
+            )
+
+    def _warn_of_conflict(self, label: str) -> None:
+        table = self.table()
+        winner, losers = table.labels.get(label), table.contested.get(label)
+        if winner is None or not losers or winner.provider is None:
+            return
+        why = "the one that the host trusts" if winner.trusted else "first by distribution name"
+        winner.once.warn(
+            ("conflict", label),
+            f"Backend name {label!r} for {self.config.host} is claimed by {winner.provider} and "
+            f"by {', '.join(map(messages.provider, losers))}; it stands for the former, {why}.",
+            errors.BackendConflictWarning,
+            self.packages,
+        )
+
+    def _warn_if_unlisted(self, backend: Backend) -> None:
+        if backend.trusted:
+            return
+        backend.once.warn(
+            "unlisted",
+            f"Backend {backend.shown!r}, {messages.provider(backend)}, is not among those that "
+            f"{self.config.host} lists as trusted; its code runs all the same. To refuse such "
+            f"backends, set settings.trust = 'require' or {self.config.trust_variable}=require.",
+            errors.UnlistedBackendWarning,
+            self.packages,
+        )
+
+    # -- trust -------------------------------------------------------------------------
+
+    def set_trust(self, level: str) -> None:
+        """Tighten what the host and the environment set, or go back to that, never below."""
+        check_option(level, TRUST, "trust")
+        if TRUST.index(level) < TRUST.index(self.trust_floor):
+            raise ValueError(
+                f"trust cannot be loosened to {level!r}: {self.config.host} or the environment "
+                f"variable {self.config.trust_variable} set {self.trust_floor!r}"
+            )
+        self.trust = level
+        self._changed()
+
+    def tighten_by_variable(self, value: str) -> None:
+        """Heed what the environment says of trust; what is not understood is the strictest."""
+        level = value.strip().lower()
+        if level and level not in TRUST:
+            warn(
+                f"{self.config.trust_variable}={value!r} is not understood (it takes "
+                f"{' or '.join(map(repr, TRUST))}); taken as 'require'.",
+                errors.TrustSettingWarning,
+                self.packages,
+            )
+            level = TRUST[-1]
+        if level and TRUST.index(level) > TRUST.index(self.trust_floor):
+            self.trust = self.trust_floor = level

@@ -1,0 +1,245 @@
+"""Where the calls of one host function go, beyond the call path's quick cases."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from . import _messages as messages
+from . import errors
+from ._bodies import kind_of, wrap
+from ._names import CPU
+from ._plans import HostFunction
+from ._records import Backend, CallRecord
+from ._scopes import Origin, Scope, Selection, Stack
+from ._selecting import Selector
+from ._warn import warn
+
+if TYPE_CHECKING:
+    from ._routing import Plan
+
+
+class Attempt(NamedTuple):
+    """One thing to call; unless it is the last, it may decline by `NotImplemented`."""
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    backend: Backend | None
+    last: bool
+
+
+class Route(HostFunction):
+    """Where the calls of one host function go."""
+
+    def __init__(
+        self, host: Callable[..., Any], name: str, keyword: str, selector: Selector, stack: Stack
+    ) -> None:
+        super().__init__(host, name, keyword, selector.registry)
+        self.selector = selector
+        self.stack = stack
+        self.proxy: Callable[[], Any] = lambda: None  # a weak reference, once there is one
+        self._whole: Callable[..., Any] | None = None
+        self._merged: dict[int, Any] = {}  # what was merged into copies above the proxy
+
+    # -- the general path --------------------------------------------------------------
+
+    def attempts(
+        self, label: object, args: tuple[Any, ...], kwargs: dict[str, Any], declined: Any
+    ) -> Iterator[Attempt]:
+        """What to call, in order, until one does not decline; warns of what is given up."""
+        observers = (self.stack.state and self.stack.state.observers) or ()
+        if not observers:
+            yield from self._attempts(label, args, kwargs, declined, None)
+            return
+        record = CallRecord(self.name, CPU, "default")
+        for observer in observers:
+            observer(record)
+        try:
+            for attempt in self._attempts(label, args, kwargs, declined, record):
+                record.ran_on = CPU if attempt.backend is None else attempt.backend.shown
+                yield attempt._replace(function=_timed(attempt.function, record))
+        except GeneratorExit:
+            raise
+        except BaseException:
+            record.raised = True
+            raise
+
+    def _attempts(
+        self,
+        label: object,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        declined: Any,
+        record: CallRecord | None,
+    ) -> Iterator[Attempt]:
+        if label is None:
+            selection = self.selector.in_force(self.stack)
+        else:
+            selection = self.selector.for_call(label, self.keyword)
+        if selection is None:
+            yield self._on_host(args, kwargs)
+            return
+        if record is not None:
+            names = selection.names
+            record.chosen = names[0] if len(names) == 1 else names
+            record.chosen_by = selection.origin.kind
+        given_up: list[tuple[Backend, str]] = []
+        for plan in self._plans(selection, given_up):
+            if record is not None:
+                record.reason = self._reason(given_up)
+            if plan is None:
+                yield self._on_host(args, kwargs, whole=label is not None)
+                return
+            if plan is not declined:
+                values, keywords, dropped = plan.route(args, kwargs)
+                self._warn_of_dropped(dropped, plan.backend)
+                yield Attempt(plan.function, values, keywords, plan.backend, last=False)
+            given_up.append((plan.backend, "declined this call of"))
+        if record is not None:
+            record.reason = self._reason(given_up)
+        self._give_up(*given_up[0], selection.origin)
+        yield self._on_host(args, kwargs)
+
+    def _reason(self, given_up: list[tuple[Backend, str]]) -> str | None:
+        reasons = [f"{backend.shown!r} {how} {self.name}()" for backend, how in given_up]
+        return "; ".join(reasons) or None
+
+    def plan(self, backend: Backend, origin: Origin) -> Plan | None:
+        """How calls reach `backend`; what decorators above ours copied learns of it too."""
+        known = backend in self.plans
+        plan = super().plan(backend, origin)
+        if not known and plan is not None:
+            self.merge_copies()
+        return plan
+
+    def _plans(
+        self, selection: Selection, given_up: list[tuple[Backend, str]]
+    ) -> Iterator[Plan | None]:
+        """The plan of each chosen backend that implements this; None where the host is chosen."""
+        failures: list[errors.BackendLoadError] = []
+        cleanly = True
+        assert selection.backends is not None
+        for index, backend in enumerate(selection.backends):
+            if backend is None:
+                yield None
+                continue
+            if index and not self.selector.reach(backend, selection):
+                cleanly = False  # asked again the next time
+                continue
+            try:
+                plan = self.plan(backend, selection.origin)
+            except errors.BackendLoadError as error:
+                if len(selection.backends) > 1:
+                    self.selector.skip(error)
+                failures.append(error)
+                cleanly = False
+                continue
+            if plan is None:
+                given_up.append((backend, "does not implement"))
+                continue
+            if cleanly:
+                self.plans.setdefault(selection, plan)
+                cleanly = False  # the first one counts
+            yield plan
+        if failures:  # never a silent fall-back
+            raise failures[0]
+
+    def _give_up(self, backend: Backend, how: str, origin: Origin) -> None:
+        """No chosen backend runs it: raise, warn or say nothing, as the policy in force has it."""
+        registry = self.registry
+        policy = self.stack.on_missing()
+        if policy == "error":
+            raise messages.not_implemented(registry.config, self.name, backend, how, origin)
+        text = messages.fell_back(registry.config, self.name, backend, how, origin)
+        if backend.once.take(("logged", self.name)):
+            registry.log.info("%s", text)
+        if policy == "warn":
+            backend.once.warn(
+                ("fell back", self.name), text, errors.FallbackWarning, registry.packages
+            )
+
+    def _warn_of_dropped(self, dropped: list[str], backend: Backend) -> None:
+        if dropped:
+            names = ", ".join(map(repr, dropped))
+            warn(
+                f"Backend {backend.shown!r} does not know {names} of {self.name}(); "
+                f"{'it is' if len(dropped) == 1 else 'they are'} left out.",
+                errors.DroppedArgumentWarning,
+                self.registry.packages,
+            )
+
+    # -- on the host -------------------------------------------------------------------
+
+    def _on_host(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], whole: bool = False
+    ) -> Attempt:
+        kept = self.without_options(kwargs)
+        function = self._host_in_force() if whole else self.host
+        return Attempt(function, args, kwargs if kept is None else kept, None, last=True)
+
+    def _host_in_force(self) -> Callable[..., Any]:
+        """The host's function with "cpu" in force, so that its inner calls stay there too."""
+        if self._whole is None:
+            scope = Scope(
+                self.stack, self.selector.for_scope, (CPU,), None, self.registry.config.host
+            )
+            self._whole = wrap(self.host, scope.around(kind_of(self.host)), kind_of(self.host))
+        return self._whole
+
+    def without_options(self, kwargs: dict[str, Any]) -> dict[str, Any] | None:
+        """`kwargs` for the host: the options of other backends left out where that is harmless.
+
+        None where nothing is to be left out; a `TypeError` that says whose option it is
+        where it asks for something.
+        """
+        from ._options import without_options
+
+        return without_options(self, kwargs) if kwargs else None
+
+    # -- what others have copied -------------------------------------------------------
+
+    def merge_copies(self) -> None:
+        """Bring the docstrings up to date that decorators above ours have copied."""
+        copies = self._copies()
+        if copies:
+            from ._copies import update
+
+            update(self, copies, self._merged)
+
+    def _copies(self) -> list[Any]:
+        """What is public under the host function's name, down to our proxy if it is there."""
+        public: Any = sys.modules.get(getattr(self.host, "__module__", None) or "")
+        for name in getattr(self.host, "__qualname__", "<locals>").split("."):
+            public = getattr(public, name, None)
+        copies = []
+        proxy = self.proxy()
+        while public is not None and public is not proxy:
+            copies.append(public)
+            public = getattr(public, "__wrapped__", None)
+        return copies if public is not None else []
+
+
+def _timed(function: Callable[..., Any], record: CallRecord) -> Callable[..., Any]:
+    kind = kind_of(function)
+    return wrap(function, lambda: _Clock(record), kind)
+
+
+class _Clock:
+    """Times a body from its first step to its last, and sees whether it raised."""
+
+    def __init__(self, record: CallRecord) -> None:
+        self._record = record
+        self._started: float | None = None
+
+    def __enter__(self) -> None:
+        if self._started is None:
+            self._started = time.perf_counter()
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        assert self._started is not None
+        self._record.seconds = time.perf_counter() - self._started
+        ends = (StopIteration, StopAsyncIteration, GeneratorExit)
+        self._record.raised = kind is not None and not issubclass(kind, ends)

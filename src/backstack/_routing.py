@@ -1,0 +1,260 @@
+"""One host function and one implementation: how a call of the first becomes one of the second.
+
+A `Plan` is compiled once from both signatures. Whether a call can be passed on as it came
+depends only on its *shape* (how many positional arguments, which keywords), so shapes that
+were found to fit are remembered, and only a call that does not fit is bound and rerouted.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from ._names import did_you_mean
+
+Parameter = inspect.Parameter
+POSITIONAL_ONLY = Parameter.POSITIONAL_ONLY
+POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+KEYWORD = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
+EMPTY = Parameter.empty
+
+_MOST_SHAPES = 256  # a function that takes **kwargs could be called in any number of shapes
+
+
+class Callee:
+    """What a signature takes, sorted for asking."""
+
+    def __init__(self, signature: inspect.Signature) -> None:
+        self.signature = signature
+        self.parameters: Mapping[str, Parameter] = signature.parameters
+        values = list(self.parameters.values())
+        self.named = {p.name: p for p in values if p.kind in (*POSITIONAL, *KEYWORD)}
+        self.keywords = {p.name: p for p in values if p.kind in KEYWORD}
+        self.positional = [p.name for p in values if p.kind in POSITIONAL]
+        self.var_positional = next((p.name for p in values if p.kind is p.VAR_POSITIONAL), None)
+        self.var_keyword = next((p.name for p in values if p.kind is p.VAR_KEYWORD), None)
+
+    @property
+    def takes_anything(self) -> bool:
+        """Whether it is ``(*args, **kwargs)`` and nothing else."""
+        return not self.named and self.var_positional is not None and self.var_keyword is not None
+
+
+class Plan:
+    """How calls of a host function reach one backend's implementation.
+
+    Attributes
+    ----------
+    function : callable
+        The implementation.
+    backend : Backend
+        Whose it is.
+    fits : set
+        Shapes of calls that are passed on as they come: the number of positional
+        arguments, followed by the keywords in their order.
+    """
+
+    __slots__ = ("_host", "_own", "_prefix", "backend", "fits", "function", "host_name")
+
+    def __init__(
+        self, host: Callee, host_name: str, backend: Any, function: Callable[..., Any]
+    ) -> None:
+        self.function = function
+        self.backend = backend
+        self.host_name = host_name
+        self.fits: set[tuple[Any, ...]] = set()
+        self._host = host
+        self._own = Callee(signature_of(function, host_name, backend.shown))
+        self._prefix = _shared_prefix(host, self._own)
+
+    @property
+    def own(self) -> Callee:
+        """What the implementation takes."""
+        return self._own
+
+    def route(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any], list[str]]:
+        """The arguments for the implementation, and the names of those that were dropped."""
+        shape = (len(args), *kwargs)
+        if shape in self.fits:
+            return args, kwargs, []
+        extra = self._extra(kwargs)
+        bound = self._bind(args, {k: v for k, v in kwargs.items() if k not in extra})
+        withheld = [name for name, value in extra.items() if value is ...]  # "not given"
+        for name in withheld:
+            del extra[name]
+        if self._passes(args, kwargs, extra, bound):
+            if not extra and not withheld and len(self.fits) < _MOST_SHAPES:
+                self.fits.add(shape)
+            return args, {k: v for k, v in kwargs.items() if k not in withheld}, []
+        return self._reroute(args, bound, extra)
+
+    def _extra(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """The keywords that the host does not know; the backend has to."""
+        host, own = self._host, self._own
+        extra = {k: v for k, v in kwargs.items() if k not in host.keywords}
+        for name in list(extra):
+            known = name in own.keywords and name not in host.named
+            if host.var_keyword is not None and not known:
+                del extra[name]  # it goes to the host's **kwargs, and is routed from there
+            elif name in host.named or not (known or own.var_keyword is not None):
+                raise self._unexpected(name)
+        return extra
+
+    def _unexpected(self, name: str) -> TypeError:
+        if name in self._host.named:
+            return TypeError(
+                f"{self.host_name}() got some positional-only arguments passed as keyword "
+                f"arguments: {name!r}"
+            )
+        known = {*self._host.keywords, *self._own.keywords}
+        return TypeError(
+            f"{self.host_name}() on backend {self.backend.shown!r} got an unexpected keyword "
+            f"argument {name!r}.{did_you_mean(name, known)}"
+        )
+
+    def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return self._host.signature.bind(*args, **kwargs).arguments
+        except TypeError as error:
+            raise TypeError(f"{self.host_name}() {error}") from None
+
+    def _passes(
+        self,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        extra: dict[str, Any],
+        bound: dict[str, Any],
+    ) -> bool:
+        """Whether the call means the same to the implementation as it stands."""
+        own = self._own
+        if own.takes_anything:
+            return True
+        if len(args) > self._prefix and not self._takes_rest():
+            return False
+        for name in kwargs:
+            taken = name in own.keywords or (own.var_keyword and name not in own.named)
+            if not taken and name not in extra:
+                return False
+        # What the host may leave out and the backend insists on has to be added.
+        return not any(
+            name not in bound and parameter.default is not EMPTY
+            for name, parameter in self._host.named.items()
+            if name in own.named and own.named[name].default is EMPTY
+        )
+
+    def _reroute(
+        self, args: tuple[Any, ...], bound: dict[str, Any], extra: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any], list[str]]:
+        """Pass each argument by its name, in whatever way the implementation takes it."""
+        host, own = self._host, self._own
+        rest = bound.get(host.var_positional or "", ())
+        if rest and not self._takes_rest():
+            raise TypeError(
+                f"{self.host_name}() on backend {self.backend.shown!r} takes no further "
+                f"positional arguments: its implementation has no *args where the host's "
+                f"*{host.var_positional} is"
+            )
+        named: dict[str, Any] = {}
+        loose: dict[str, Any] = {}  # for the implementation's **kwargs
+        dropped: list[str] = []
+        for name, value, default in _given(bound, extra, host):
+            if name in own.named and name not in named:
+                named[name] = value
+            elif own.var_keyword and name not in own.keywords and name not in loose:
+                loose[name] = value
+            elif not is_default(value, default):
+                dropped.append(name)
+        for name, parameter in own.named.items():
+            theirs = host.named.get(name)
+            insisted = parameter.default is EMPTY and name not in named
+            if insisted and theirs is not None and theirs.default is not EMPTY:
+                named[name] = theirs.default
+        positional = self._positional(named, len(args), bool(rest))
+        return (*positional, *rest), {**named, **loose}, dropped
+
+    def _takes_rest(self) -> bool:
+        own = self._own
+        return own.var_positional is not None and (
+            self._prefix == len(own.positional) == len(self._host.positional)
+        )
+
+    def _positional(self, named: dict[str, Any], given: int, needed: bool) -> list[Any]:
+        """Move out of `named` what goes by position: what must, and what came so and may."""
+        own = self._own
+        only = sum(p.kind is POSITIONAL_ONLY for p in own.named.values())
+        last = 0
+        for index, name in enumerate(own.positional):
+            if name in named and (index < only or index < min(given, self._prefix) or needed):
+                last = index + 1
+        values = []
+        for name in own.positional[:last]:
+            if name in named:
+                values.append(named.pop(name))
+                continue
+            default = own.named[name].default
+            if default is EMPTY:
+                raise TypeError(
+                    f"{self.host_name}() on backend {self.backend.shown!r} needs its "
+                    f"positional-only parameter {name!r}, which this call does not give and "
+                    "which comes before one that it gives"
+                )
+            values.append(default)
+        return values
+
+
+def signature_of(function: Any, name: str, backend: str) -> inspect.Signature:
+    """The signature of an implementation; `TypeError` if there is none to route by."""
+    if not callable(function):
+        raise TypeError(
+            f"Backend {backend!r} exports {name!r}, which is not callable: {function!r}"
+        )
+    try:
+        return inspect.signature(function)
+    except (ValueError, TypeError) as error:
+        raise TypeError(
+            f"Backend {backend!r} exports {name!r}, whose signature cannot be inspected "
+            f"({error}); wrap it in a function that names its parameters"
+        ) from None
+
+
+def is_default(value: object, default: object) -> bool:
+    """Whether `value` is `default`, or equal to it beyond doubt; never raises.
+
+    Arrays and frames compare elementwise and some objects refuse to compare; all of
+    these count as different.
+    """
+    if value is default:
+        return True
+    try:
+        same: Any = value == default
+        if same is True:
+            return True
+        scalar = type(same).__module__ == "numpy" and type(same).__name__ in ("bool", "bool_")
+        return scalar and bool(same)
+    except Exception:
+        return False
+
+
+def _given(
+    bound: dict[str, Any], extra: dict[str, Any], host: Callee
+) -> Iterator[tuple[str, Any, Any]]:
+    """Each argument with its name and the host's default; those that the host names first."""
+    for name, value in bound.items():
+        if name in host.named:
+            yield name, value, host.named[name].default
+    loose = bound.get(host.var_keyword, {}) if host.var_keyword else {}
+    for name, value in (*loose.items(), *extra.items()):
+        yield name, value, EMPTY
+
+
+def _shared_prefix(host: Callee, own: Callee) -> int:
+    """How many leading positional parameters have the same names in the same order."""
+    count = 0
+    for ours, theirs in zip(host.positional, own.positional, strict=False):
+        if ours != theirs:
+            break
+        count += 1
+    return count

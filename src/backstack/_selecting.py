@@ -1,0 +1,175 @@
+"""From what somebody asked for to the backends that it comes to, remembered while it holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import _messages as messages
+from . import errors
+from ._names import CPU
+from ._records import Backend
+from ._registry import Registry
+from ._scopes import Origin, Selection, Stack
+from ._warn import warn
+
+
+class Selector:
+    """The selections of one host.
+
+    Parameters
+    ----------
+    registry : Registry
+        Who has which name.
+    """
+
+    def __init__(self, registry: Registry) -> None:
+        self.registry = registry
+        self._known: dict[tuple[tuple[str, ...], Origin], Selection] = {}
+        self._calls: dict[str, dict[str, Selection]] = {}
+
+    def forget(self) -> None:
+        """Something changed: what was settled is to be settled anew."""
+        self._known.clear()
+        for calls in self._calls.values():
+            calls.clear()
+
+    def calls(self, keyword: str) -> dict[str, Selection]:
+        """What each label comes to in a call's `keyword`, as far as that is settled."""
+        return self._calls.setdefault(keyword, {})
+
+    def for_call(self, label: object, keyword: str) -> Selection:
+        """What one call asked for."""
+        origin = Origin("call", keyword)
+        return self.select((self._name(label, origin),), origin)
+
+    def for_scope(self, labels: tuple[object, ...]) -> Selection:
+        """What a ``with host.backend(...)`` asks for, on entry."""
+        return self.select(self._checked(labels, Origin("scope"), labels), Origin("scope"))
+
+    def in_force(self, stack: Stack) -> Selection | None:
+        """What is chosen here, looked up if nobody did; None if nothing is."""
+        selection = stack.selection()
+        if selection is None or selection.backends is not None:
+            return selection
+        settled = self.select(selection.labels, selection.origin)
+        stack.process.settle(selection, settled)
+        return settled
+
+    def for_setting(self, value: object) -> Selection | None:
+        """What is assigned to the setting; None for None."""
+        origin = Origin("setting")
+        if value is None:
+            return None
+        labels = tuple(value) if isinstance(value, (list, tuple)) else (value,)
+        return self.select(self._checked(labels, origin, value), origin)
+
+    def adapter(self, name: object) -> Any:
+        """The adapter that a name stands for; None for the host, and for what is not there."""
+        origin = Origin("call", "get_backend")
+        label = self._name(name, origin)
+        backend = self.registry.lookup(label)
+        if backend is None:
+            return None
+        self.registry.resolve(label, origin)
+        self.registry.prepare(backend, label, origin)
+        return backend.adapter
+
+    def resolve_name(self, name: object) -> str | None:
+        """The canonical name of any label; None if nobody has it."""
+        label = self._name(name, Origin("call", "resolve_name"))
+        if label == CPU:
+            return CPU
+        backend = self.registry.lookup(label)
+        if backend is not None and backend.refusal is None:
+            return backend.name or backend.shown
+        return self.registry.config.trusted_labels.get(label)
+
+    def _name(self, name: object, origin: Origin) -> str:
+        if isinstance(name, str) and name:
+            return name
+        raise messages.bad_selector(self.registry.config, name, origin, "one name")
+
+    def _checked(
+        self, labels: tuple[object, ...], origin: Origin, value: object
+    ) -> tuple[str, ...]:
+        checked = tuple(label for label in labels if isinstance(label, str) and label)
+        if not checked or len(checked) != len(labels):
+            wanted = "one or more names"
+            raise messages.bad_selector(self.registry.config, value, origin, wanted)
+        return tuple(dict.fromkeys(checked))
+
+    def select(self, labels: tuple[str, ...], origin: Origin) -> Selection:
+        """Check every label, and make the first backend that can be used ready."""
+        selection = self._known.get((labels, origin))
+        if selection is not None:
+            return selection
+        generation = self.registry.generation
+        selection, settled = self._choose(labels, origin)
+        # Only what needs no second look is kept: a backend that was passed over is asked again.
+        if settled and generation == self.registry.generation:
+            self._known[labels, origin] = selection
+            if origin.kind == "call":
+                self.calls(origin.detail)[labels[0]] = selection
+        return selection
+
+    def _choose(self, labels: tuple[str, ...], origin: Origin) -> tuple[Selection, bool]:
+        candidates, failures = self._candidates(labels, origin)
+        while candidates:
+            label, backend = candidates[0]
+            if backend is None:
+                break
+            try:
+                self.registry.prepare(backend, label, origin)
+                break
+            except (errors.BackendLoadError, errors.BackendUnavailableError) as error:
+                failures.append(error)
+                del candidates[0]
+        if not candidates:
+            raise _first_of(failures)
+        for failure in failures:
+            self.skip(failure)
+        names = tuple(dict.fromkeys(map(self.registry.canonical, labels)))
+        backends = tuple(backend for _, backend in candidates)
+        return Selection(labels, names, backends, origin), not failures
+
+    def _candidates(
+        self, labels: tuple[str, ...], origin: Origin
+    ) -> tuple[list[tuple[str, Backend | None]], list[errors.BackendError]]:
+        """Each backend that is there, under the first label that means it, up to the host."""
+        candidates: dict[Backend | None, str] = {}
+        missing: list[errors.BackendError] = []
+        for label in labels:
+            try:
+                candidates.setdefault(self.registry.resolve(label, origin), label)
+            except errors.BackendNotInstalledError as error:
+                missing.append(error)
+        pairs = [(label, backend) for backend, label in candidates.items()]
+        if None in candidates:  # nothing is ever reached behind the host
+            pairs = pairs[: list(candidates).index(None) + 1]
+        return pairs, missing
+
+    def skip(self, error: errors.BackendError) -> None:
+        """Say that a preferred backend was passed over for the next one."""
+        if isinstance(error, errors.BackendLoadError):
+            warn(
+                f"{error}. Passed over for the next preference.",
+                errors.BackendSkippedWarning,
+                self.registry.packages,
+            )
+        self.registry.log.info("Passed over for the next preference: %s", error)
+
+    def reach(self, backend: Any, selection: Selection) -> bool:
+        """Whether a later preference can be used; loads it, now that it is reached."""
+        try:
+            self.registry.prepare(backend, backend.shown, selection.origin)
+        except (errors.BackendLoadError, errors.BackendUnavailableError) as error:
+            self.skip(error)
+            return False
+        return True
+
+
+def _first_of(failures: list[errors.BackendError]) -> errors.BackendError:
+    first, *others = failures
+    for other in others:
+        first.add_note(f"Nor could the next preference be used: {other}")
+    return first

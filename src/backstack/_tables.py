@@ -1,0 +1,99 @@
+"""Who has which label: settled from what is known, the same way in every process."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+
+from ._config import Config
+from ._names import label_problem, usable_aliases
+from ._records import MISSING, Backend
+
+
+@dataclass(frozen=True)
+class Table:
+    """The labels of one host's backends.
+
+    Attributes
+    ----------
+    backends : tuple of Backend
+        All that are there, in the order in which conflicts are settled.
+    labels : dict
+        Every label that can be chosen.
+    refused : dict
+        Labels that only a refused backend claims.
+    contested : dict
+        For a label that several claim, those that did not get it.
+    """
+
+    backends: tuple[Backend, ...] = ()
+    labels: dict[str, Backend] = field(default_factory=dict)
+    refused: dict[str, Backend] = field(default_factory=dict)
+    contested: dict[str, list[Backend]] = field(default_factory=dict)
+
+
+def settle(registered: Iterable[Backend], installed: Iterable[Backend], config: Config) -> Table:
+    """Give each label to one backend: to a registered one, a trusted one, the first by name."""
+    order = (*registered, *sorted(installed, key=lambda backend: not backend.trusted))
+    table = Table(order)
+    for backend in order:
+        backend.shadowed = None
+        if backend.refusal is None and backend.name is not None:
+            winner = _give(table, backend.name, backend)
+            if winner is not backend and backend.provider is not None:
+                backend.shadowed = f"{backend.name!r} is provided by {winner.provider}"
+    for backend in order:
+        if backend.refusal is None and backend.shadowed is None:
+            for alias in backend.aliases:
+                _give(table, alias, backend)
+    for backend in order:
+        for label in backend.labels if backend.refusal is not None else ():
+            if label in table.labels:
+                table.contested.setdefault(label, []).append(backend)
+            else:
+                table.refused.setdefault(label, backend)
+    for alias, name in config.trusted_labels.items():
+        if name in table.labels:  # the host's own aliases hold for whoever has the name
+            table.labels.setdefault(alias, table.labels[name])
+    return table
+
+
+def _give(table: Table, label: str, backend: Backend) -> Backend:
+    """The one that has `label`, which is `backend` if nobody came before."""
+    winner = table.labels.setdefault(label, backend)
+    if winner is not backend:
+        table.contested.setdefault(label, []).append(backend)
+    return winner
+
+
+def name_problem(name: object, config: Config) -> str | None:
+    """Why `name` cannot be a backend's name for this host."""
+    problem = label_problem(name)
+    if problem is None and name in config.reserved:
+        return f"{name!r} is reserved by {config.host}"
+    return problem
+
+
+def read_declared(backend: Backend, config: Config) -> None:
+    """Set the labels of an installed backend from its metadata and its source, and judge it."""
+    from ._trust import judge
+
+    assert backend.provider is not None
+    declared = backend.declared
+    if declared.name is not MISSING and name_problem(declared.name, config) is None:
+        backend.name = declared.name
+    value = () if declared.aliases is MISSING else declared.aliases
+    aliases, _ = usable_aliases(value, config.reserved)  # problems are told once it is used
+    backend.aliases = others(backend.name, (*aliases, *entry_labels(backend, config)))
+    judge(backend, config)
+
+
+def entry_labels(backend: Backend, config: Config) -> tuple[str, ...]:
+    """The names of its entry points, which are labels like any other."""
+    names = backend.provider.entry_names if backend.provider else ()
+    return tuple(name for name in names if name_problem(name, config) is None)
+
+
+def others(name: str | None, labels: Collection[str]) -> tuple[str, ...]:
+    """The labels besides the name, each once."""
+    return tuple(label for label in dict.fromkeys(labels) if label != name)

@@ -1,0 +1,92 @@
+"""Warnings that point at the caller's own line, whoever stands between."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import warnings
+from collections.abc import Collection, Hashable
+from types import FrameType
+
+from .errors import BackstackWarning
+
+_MACHINERY = frozenset({"backstack", "wrapt", "contextlib", "functools"})
+
+
+def warn(message: str, category: type[BackstackWarning], packages: Collection[str]) -> None:
+    """Warn at the first line outside backstack and the host's `packages`."""
+    frame = _callers_frame(packages)
+    if frame is None:
+        warnings.warn(message, category, stacklevel=2)
+        return
+    # Explicitly, because a stacklevel cannot be counted through C frames and decorators,
+    # and `skip_file_prefixes` came with Python 3.12.
+    warnings.warn_explicit(
+        message,
+        category,
+        frame.f_code.co_filename,
+        frame.f_lineno,
+        module=frame.f_globals.get("__name__") or "<unknown>",
+        registry=frame.f_globals.setdefault("__warningregistry__", {}),
+    )
+
+
+class Once:
+    """Warnings that are given once per key.
+
+    One counts as given only when `warn` returned, so that where warnings are errors
+    each occasion raises. A key is taken *before* warning, so that two threads that
+    meet here give one warning, and put back if the warning raised.
+    """
+
+    def __init__(self) -> None:
+        self._given: set[Hashable] = set()
+        self._lock = threading.Lock()
+
+    def warn(
+        self,
+        key: Hashable,
+        message: str,
+        category: type[BackstackWarning],
+        packages: Collection[str],
+    ) -> None:
+        """Give the warning unless one with this key was given."""
+        if not self.take(key):
+            return
+        try:
+            warn(message, category, packages)
+        except BaseException:
+            self._given.discard(key)
+            raise
+
+    def take(self, key: Hashable) -> bool:
+        """Whether `key` is new; from now on it is not."""
+        with self._lock:
+            if key in self._given:
+                return False
+            self._given.add(key)
+            return True
+
+    def clear(self) -> None:
+        """Start afresh."""
+        self._given.clear()
+
+
+def _callers_frame(packages: Collection[str]) -> FrameType | None:
+    frame: FrameType | None = sys._getframe(2)
+    outside_us: FrameType | None = None
+    while frame is not None:
+        module = frame.f_globals.get("__name__") or ""
+        top = module.partition(".")[0]
+        if top not in _MACHINERY:
+            if top not in packages or _is_test(module):
+                return frame
+            outside_us = outside_us or frame
+        frame = frame.f_back
+    return outside_us  # the host calls itself, from its own script
+
+
+def _is_test(module: str) -> bool:
+    """Whether `module` tests a package from inside it: then it is a caller like any other."""
+    parts = module.split(".")
+    return parts[-1].startswith("test_") or not {"tests", "conftest"}.isdisjoint(parts)

@@ -1,0 +1,335 @@
+"""`BackendDispatcher`: the one object that a host library touches."""
+
+from __future__ import annotations
+
+import os
+import sys
+import weakref
+from collections.abc import Callable, Mapping
+from types import EllipsisType, MappingProxyType
+from typing import Any, TypeVar, overload
+
+from ._config import Config, check_keyword, make_config, variable_labels
+from ._functions import DispatchedFunction, check_host
+from ._names import CPU
+from ._registry import Registration, Registry
+from ._routes import Route
+from ._scopes import Origin, Process, Scope, Selection, Stack
+from ._selecting import Selector
+from .settings import Settings, make_scope
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class BackendDispatcher:
+    """Runs a host library's public functions on the backends that its users choose.
+
+    A host makes one, decorates its functions with `backend_dispatch`, and hands
+    `settings`, `backend`, `backends` and `trace` on to its users.
+
+    Parameters
+    ----------
+    entrypoint_group : str
+        The entry-point group in which backends offer their adapters.
+    host_name : str
+        What the host is called, in messages and in the environment variable.
+    trusted_backends : mapping, optional
+        The backends that the host knows: canonical names to mappings with ``aliases``,
+        ``package``, ``install``, and what the provider must look like:
+        ``distributions`` (also ``packages``), ``entrypoints``, ``object_refs``,
+        ``module_prefixes``. Each of these takes a list, tuple or set, or one string, and
+        has a singular form that takes one string. ``distributions`` defaults to
+        ``package``. Every field that is given must match.
+    reserved_backends : mapping, optional
+        Names that nobody may use, each with the reason to tell.
+    on_missing : {"warn", "host", "error"}
+        What happens where the chosen backend lacks a function: run the host's own and warn
+        once, run it silently, or raise.
+    trust : {"warn", "require"}
+        Whether backends that are not listed run, with a warning, or are refused.
+    keyword : str
+        The parameter by which a call chooses.
+    env_var : str or None
+        The environment variable that chooses where the process starts. By default
+        `host_name` in capitals, other characters as ``_``, and ``_BACKEND``. None
+        turns it off.
+
+    Raises
+    ------
+    ValueError
+        For any mistake in the configuration; names the backend and the field.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> dispatcher = BackendDispatcher(entrypoint_group="demo.backends", host_name="demo")
+    >>> @dispatcher.backend_dispatch
+    ... def double(x):
+    ...     return x + x
+    >>> with dispatcher.register(SimpleNamespace(name="text", double=lambda x: f"{x}{x}")):
+    ...     double(4), double(4, backend="text")
+    (8, '44')
+    """
+
+    def __init__(
+        self,
+        *,
+        entrypoint_group: str,
+        host_name: str,
+        trusted_backends: Mapping[str, Mapping[str, Any]] | None = None,
+        reserved_backends: Mapping[str, str] | None = None,
+        on_missing: str = "warn",
+        trust: str = "warn",
+        keyword: str = "backend",
+        env_var: str | EllipsisType | None = ...,
+    ) -> None:
+        self._config: Config = make_config(
+            entrypoint_group=entrypoint_group,
+            host_name=host_name,
+            trusted_backends=trusted_backends,
+            reserved_backends=reserved_backends,
+            on_missing=on_missing,
+            trust=trust,
+            keyword=keyword,
+            env_var=env_var,
+        )
+        self._packages: set[str] = {host_name}
+        self._own(sys._getframe(1).f_globals.get("__name__"))
+        self._functions: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
+        self._registry = Registry(self._config, self._packages, self._changed)
+        self._registry.tighten_by_variable(os.environ.get(self._config.trust_variable, ""))
+        self._selector = Selector(self._registry)
+        self._stack = Stack(host_name, Process(self._variable(), on_missing))
+        self._settings = Settings(self._selector, self._stack)
+
+    def _variable(self) -> Selection | None:
+        """What the environment asks for; nobody looks what that is before the first call."""
+        variable = self._config.variable
+        labels = variable_labels(variable)
+        if not labels:
+            return None
+        is_host = labels[0] == CPU
+        origin = Origin("variable", variable or "")
+        return Selection(
+            labels[:1] if is_host else labels, labels, (None,) if is_host else None, origin
+        )
+
+    def _own(self, module: object) -> None:
+        """Count the top-level package of `module` as the host's, so that warnings skip it."""
+        top = module.partition(".")[0] if isinstance(module, str) else ""
+        if top and top != "__main__":
+            self._packages.add(top)
+
+    def _changed(self) -> None:
+        self._selector.forget()
+        self._stack.process.unsettle()
+        for function in list(self._functions.values()):
+            function._self_route.plans.clear()
+        for function in list(self._functions.values()):
+            function._self_route.merge_copies()
+
+    # -- for the host ------------------------------------------------------------------
+
+    @overload
+    def backend_dispatch(self, function: F, /) -> F: ...
+    @overload
+    def backend_dispatch(
+        self, /, *, name: str | None = None, keyword: str | None = None
+    ) -> Callable[[F], F]: ...
+    def backend_dispatch(
+        self,
+        function: Any = None,
+        /,
+        *,
+        name: str | None = None,
+        keyword: str | None = None,
+    ) -> Any:
+        """Mark a public function, so that calls of it can run on backends.
+
+        Adds a keyword-only ``backend=None`` to its signature. The function may declare
+        ``backend: str | None = None`` itself, keyword-only, so that type checkers see it.
+
+        Parameters
+        ----------
+        function : callable
+            A module-level function or a closure.
+        name : str, optional
+            What backends export it as; by default its ``__name__``.
+        keyword : str, optional
+            Another name for the selector, where ``backend`` means something else.
+
+        Returns
+        -------
+        callable
+            A proxy that tools cannot tell from the function itself.
+
+        Raises
+        ------
+        TypeError
+            For a class, a method, a callable whose signature cannot be inspected, and a
+            function with another use for the selector's name.
+        ValueError
+            Where another function has that name.
+        """
+        if function is None:
+            return lambda decorated: self._dispatch(decorated, name, keyword)
+        return self._dispatch(function, name, keyword)
+
+    def _dispatch(self, function: Any, name: str | None, keyword: str | None) -> Any:
+        keyword = self._config.keyword if keyword is None else check_keyword(keyword)
+        name = check_host(function, keyword, name)
+        identity = _identity(function)
+        old = self._functions.get(name)
+        if old is not None and _identity(old) != identity:
+            raise ValueError(
+                f"{name!r} is dispatched already, for {'.'.join(_identity(old))}; give "
+                f"{'.'.join(identity)} another name: @backend_dispatch(name='...')."
+            )
+        self._own(identity[0])
+        route = Route(function, name, keyword, self._selector, self._stack)
+        proxy = DispatchedFunction(route)
+        self._functions[name] = proxy
+        return proxy
+
+    @property
+    def functions(self) -> Mapping[str, Any]:
+        """The dispatched functions that are alive, by the names that backends export."""
+        return MappingProxyType(dict(self._functions))
+
+    def register(self, adapter: object, exclusive: bool = False) -> Registration:
+        """Add an adapter without an entry point, for notebooks and tests.
+
+        It is its caller's own act: it counts as trusted, and hides an installed backend of
+        the same name or alias until it is taken away. A scope that was entered meanwhile
+        keeps the adapter that it entered with.
+
+        Parameters
+        ----------
+        adapter : module, class or object
+            With a ``name``, and callables named after the host's functions. A class is
+            instantiated once, without arguments.
+        exclusive : bool
+            Hide every installed backend.
+
+        Returns
+        -------
+        Registration
+            A handle that takes it away again; also a context manager.
+
+        Raises
+        ------
+        BackendLoadError
+            If it cannot be a backend; says why.
+        """
+        return self._registry.register(adapter, exclusive)
+
+    def discover(self) -> None:
+        """Load every backend that may be loaded, so that signatures and docstrings show all.
+
+        For documentation builds. A backend that fails costs only itself.
+        """
+        self._registry.load_all()
+        for function in list(self._functions.values()):
+            function._self_route.merge_copies()
+
+    def refresh(self) -> None:
+        """Look again for what is installed, and give every warning anew."""
+        self._registry.refresh()
+
+    def reset_warnings(self) -> None:
+        """Give the warnings that are given once again."""
+        self._registry.reset_warnings()
+        self._selector.forget()
+
+    # -- for users ---------------------------------------------------------------------
+
+    @property
+    def settings(self) -> Settings:
+        """What holds in the whole process."""
+        return self._settings
+
+    def backend(self, *names: str, on_missing: str | None = None) -> Scope:
+        """A scope in which calls run on a backend: a context manager and a decorator.
+
+        Parameters
+        ----------
+        *names : str
+            One name, or several in order of preference. Each function runs on the first
+            that implements it. Without names, only the policy changes.
+        on_missing : {"warn", "host", "error"}, optional
+            What happens where the backend lacks a function; by default what holds outside.
+
+        Returns
+        -------
+        Scope
+            Making one does nothing: names are checked and a backend is loaded on entry.
+
+        Examples
+        --------
+        >>> dispatcher = BackendDispatcher(entrypoint_group="demo.backends", host_name="demo")
+        >>> with dispatcher.backend("cpu"):
+        ...     dispatcher.settings.backend
+        'cpu'
+        """
+        return make_scope(self._stack, self._selector, names, on_missing)
+
+    def backends(self) -> Any:
+        """What is installed: one record per backend, loading none.
+
+        Returns
+        -------
+        BackendTable
+            A tuple of `BackendRecord` that prints as a table, in a notebook as HTML.
+        """
+        from .reports import BackendTable
+
+        return BackendTable(self._registry.records(self._functions))
+
+    def trace(self) -> Any:
+        """A context manager that records every dispatched call made inside it.
+
+        Returns
+        -------
+        Trace
+            ``with host.trace() as calls`` gives the records, a `CallRecord` each.
+        """
+        from .tracing import Trace
+
+        return Trace(self._stack)
+
+    def get_backend(self, name: str) -> Any:
+        """The adapter of a backend, loading it.
+
+        Parameters
+        ----------
+        name : str
+            Any of its names.
+
+        Returns
+        -------
+        object or None
+            None for ``"cpu"`` and for what is not there.
+
+        Raises
+        ------
+        BackendError
+            As selecting it would, for one that is there and fails.
+        """
+        return self._selector.adapter(name)
+
+    def resolve_name(self, label: str) -> str | None:
+        """The canonical name behind any name of a backend; None if nobody has it."""
+        return self._selector.resolve_name(label)
+
+    def available_backend_names(self) -> list[str]:
+        """Every name and alias that can be chosen besides ``"cpu"``, sorted; loads none."""
+        return list(self._registry.usable())
+
+    def __repr__(self) -> str:
+        return f"<BackendDispatcher of {self._config.host}: {len(self._functions)} functions>"
+
+
+def _identity(function: Any) -> tuple[str, str]:
+    """What tells one function from another: a reload gives the same again."""
+    module = getattr(function, "__module__", None) or ""
+    return module, getattr(function, "__qualname__", None) or repr(function)

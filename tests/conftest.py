@@ -1,0 +1,122 @@
+"""Fixtures for every test: throw-away hosts, and distributions that are really on the path."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from backstack import BackendDispatcher
+
+GROUP = "host.backends"
+
+
+class Site:
+    """A folder on `sys.path` that distributions are installed into, as pip would do it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(exist_ok=True)
+
+    def write(self, files: dict[str, str | bytes]) -> None:
+        """Write modules: relative paths to their contents."""
+        for name, content in files.items():
+            path = self.folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if isinstance(content, bytes):
+                path.write_bytes(content)
+            else:
+                path.write_text(textwrap.dedent(content))
+        importlib.invalidate_caches()
+
+    def install(
+        self,
+        distribution: str = "some-backend",
+        entry_points: dict[str, str] | None = None,
+        files: dict[str, str | bytes] | None = None,
+        *,
+        version: str = "1.0",
+        group: str = GROUP,
+        raw_entry_points: str | None = None,
+        raw_metadata: str | None = None,
+    ) -> Path:
+        """Install a distribution: its ``*.dist-info`` folder, and its modules."""
+        info = self.folder / f"{distribution.replace('-', '_')}-{version}.dist-info"
+        lines = [f"{name} = {value}" for name, value in (entry_points or {}).items()]
+        text = raw_entry_points or "\n".join([f"[{group}]", *lines, ""])
+        metadata = f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n"
+        self.write(
+            {
+                f"{info.name}/METADATA": metadata if raw_metadata is None else raw_metadata,
+                f"{info.name}/entry_points.txt": text,
+                f"{info.name}/RECORD": "",
+                **(files or {}),
+            }
+        )
+        return info
+
+    def adapter(self, name: str, source: str, distribution: str | None = None) -> None:
+        """Install a backend in one module: ``NAME_adapter``, with an entry point called NAME."""
+        module = f"{name}_adapter"
+        self.install(distribution or f"{name}-dist", {name: module}, {f"{module}.py": source})
+
+    def imported(self) -> set[str]:
+        """The modules of this folder that are imported."""
+        own = str(self.folder)
+        return {
+            name
+            for name, module in sys.modules.items()
+            if str(getattr(module, "__file__", None) or "").startswith(own)
+        }
+
+
+@pytest.fixture
+def site(tmp_path, monkeypatch):
+    """An empty `Site` on `sys.path`; whatever is imported from it is forgotten afterwards."""
+    site = Site(tmp_path / "site")
+    monkeypatch.syspath_prepend(str(site.folder))
+    before = set(sys.modules)
+    yield site
+    for name in set(sys.modules) - before:
+        if name in site.imported():
+            del sys.modules[name]
+    importlib.invalidate_caches()
+
+
+@pytest.fixture
+def make_dispatcher():
+    """Makes dispatchers of a host called "host"; any argument can be given."""
+
+    def make(**config) -> BackendDispatcher:
+        config = {"entrypoint_group": GROUP, "host_name": "host", **config}
+        return BackendDispatcher(**config)
+
+    return make
+
+
+@pytest.fixture
+def run_python(tmp_path):
+    """Runs a script in a fresh interpreter, and gives what it wrote; a failure fails the test."""
+
+    def run(script: str, *, path: Path | None = None, env: dict[str, str] | None = None) -> str:
+        file = tmp_path / "script.py"
+        file.write_text(textwrap.dedent(script))
+        search = [str(path)] if path else []
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(search), **(env or {})}
+        done = subprocess.run(
+            [sys.executable, "-W", "error", str(file)],
+            capture_output=True,
+            text=True,
+            env=environment,
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
