@@ -339,7 +339,7 @@ class Registry:
 
     def reset_warnings(self) -> None:
         """Give every warning that is given once again."""
-        for backend in (*self.table().backends, *(self._installed or ())):
+        for backend in (*self._table.backends, *(self._installed or ())):
             backend.once.clear()
 
     def _warn_of_problems(self, backend: Backend) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import threading
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from typing import Any, Literal, TypeVar, cast
 from ._bodies import kind_of, wrap
 
 F = TypeVar("F", bound=Callable[..., Any])
-Kind = Literal["call", "scope", "setting", "variable", "default"]
+Kind = Literal["call", "scope", "setting", "variable", "default", "query"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Origin:
             "setting": "settings.backend",
             "variable": f"the environment variable {self.detail}",
             "default": "the default",
+            "query": f"{self.detail}()",
         }[self.kind]
 
 
@@ -72,6 +74,8 @@ class Selection:
 
     def unsettled(self) -> Selection:
         """The same choice, before anybody looked what it comes to."""
+        if self.is_host:
+            return self
         return Selection(self.labels, self.names, None, self.origin)
 
     @property
@@ -160,9 +164,10 @@ class Process:
         The policy where no scope sets one.
     """
 
-    __slots__ = ("on_missing", "setting", "state", "variable")
+    __slots__ = ("_lock", "on_missing", "setting", "state", "variable")
 
     def __init__(self, variable: Selection | None, on_missing: str) -> None:
+        self._lock = threading.Lock()  # for writers; readers take what is there
         self.variable = variable
         self.on_missing = on_missing
         self.assign(None)
@@ -174,22 +179,25 @@ class Process:
 
     def assign(self, setting: Selection | None) -> None:
         """Choose for every thread, old and new; None goes back to the environment."""
-        self.setting = setting
-        self._publish()
+        with self._lock:
+            self.setting = setting
+            self._publish()
 
     def settle(self, old: Selection, new: Selection) -> None:
         """Replace a choice by what it came to."""
-        if self.setting is old:
-            self.setting = new
-        elif self.variable is old:
-            self.variable = new
-        self._publish()
+        with self._lock:
+            if self.setting is old:
+                self.setting = new
+            elif self.variable is old:
+                self.variable = new
+            self._publish()
 
     def unsettle(self) -> None:
         """The backends changed: both choices are to be looked up again, by name."""
-        self.setting = self.setting and self.setting.unsettled()
-        self.variable = self.variable and self.variable.unsettled()
-        self._publish()
+        with self._lock:
+            self.setting = self.setting and self.setting.unsettled()
+            self.variable = self.variable and self.variable.unsettled()
+            self._publish()
 
     def _publish(self) -> None:
         selection = self.selection
@@ -235,13 +243,11 @@ class Stack:
         while node is not None:
             entry = node.entry
             if entry.owner is owner:
-                token = entry.token
-                if node is top and token is not None and token.old_value is node.below:
-                    # In order, as nearly always: the token puts back just what is below.
-                    if entry.made_here():
-                        return
-                elif entry.made_here():
-                    self._put(top, without=entry)
+                # In order, as nearly always, the token itself puts back what is below.
+                in_order = node is top and self.restores(entry.token, node.below)
+                if entry.made_here():
+                    if not in_order:
+                        self._put(top, without=entry)
                     return
             node = node.below
 
@@ -252,6 +258,12 @@ class Stack:
             unchanged = node.below is below
             below = node if unchanged else State(node.entry, below)
         self.top.set(below)
+
+    def restores(self, token: Token[Any] | None, below: State | None) -> bool:
+        """Whether resetting to `token` leaves just what is `below`."""
+        if token is None or token.var is not self.top:
+            return False
+        return token.old_value is below or (below is None and token.old_value is Token.MISSING)
 
     def claim(self, entries: list[Entry]) -> None:
         """Make `entries` count as made in this context."""
@@ -298,8 +310,8 @@ class Activation:
             return  # closed in another context, where none of this is in force
         self._entries = inside[::-1]
         rest = node.below
-        assert token is not None
-        if token.old_value is rest or (rest is None and token.old_value is Token.MISSING):
+        assert token is not None  # entered before it is left
+        if stack.restores(token, rest):
             stack.top.reset(token)
         else:
             stack.top.set(rest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 from . import _messages as messages
@@ -11,6 +12,8 @@ from ._records import Backend
 from ._registry import Registry
 from ._scopes import Origin, Selection, Stack
 from ._warn import warn
+
+SCOPE = Origin("scope")
 
 
 class Selector:
@@ -25,13 +28,17 @@ class Selector:
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
         self._known: dict[tuple[tuple[str, ...], Origin], Selection] = {}
+        self._lock = threading.Lock()
+        self._scopes: dict[tuple[object, ...], Selection] = {}
         self._calls: dict[str, dict[str, Selection]] = {}
 
     def forget(self) -> None:
         """Something changed: what was settled is to be settled anew."""
-        self._known.clear()
-        for calls in self._calls.values():
-            calls.clear()
+        with self._lock:
+            self._known.clear()
+            self._scopes.clear()
+            for calls in self._calls.values():
+                calls.clear()
 
     def calls(self, keyword: str) -> dict[str, Selection]:
         """What each label comes to in a call's `keyword`, as far as that is settled."""
@@ -44,7 +51,11 @@ class Selector:
 
     def for_scope(self, labels: tuple[object, ...]) -> Selection:
         """What a ``with host.backend(...)`` asks for, on entry."""
-        return self.select(self._checked(labels, Origin("scope"), labels), Origin("scope"))
+        try:
+            known = self._scopes.get(labels)
+        except TypeError:  # something unhashable among them, which is refused below
+            known = None
+        return known or self.select(self._checked(labels, SCOPE, labels), SCOPE)
 
     def in_force(self, stack: Stack) -> Selection | None:
         """What is chosen here, looked up if nobody did; None if nothing is."""
@@ -65,7 +76,7 @@ class Selector:
 
     def adapter(self, name: object) -> Any:
         """The adapter that a name stands for; None for the host, and for what is not there."""
-        origin = Origin("call", "get_backend")
+        origin = Origin("query", "get_backend")
         label = self._name(name, origin)
         backend = self.registry.lookup(label)
         if backend is None:
@@ -76,7 +87,7 @@ class Selector:
 
     def resolve_name(self, name: object) -> str | None:
         """The canonical name of any label; None if nobody has it."""
-        label = self._name(name, Origin("call", "resolve_name"))
+        label = self._name(name, Origin("query", "resolve_name"))
         if label == CPU:
             return CPU
         backend = self.registry.lookup(label)
@@ -106,11 +117,20 @@ class Selector:
         generation = self.registry.generation
         selection, settled = self._choose(labels, origin)
         # Only what needs no second look is kept: a backend that was passed over is asked again.
-        if settled and generation == self.registry.generation:
-            self._known[labels, origin] = selection
-            if origin.kind == "call":
-                self.calls(origin.detail)[labels[0]] = selection
+        if settled:
+            self._remember(labels, origin, selection, generation)
         return selection
+
+    def _remember(
+        self, labels: tuple[str, ...], origin: Origin, selection: Selection, generation: int
+    ) -> None:
+        with self._lock:  # or a change could come between the test and what follows from it
+            if generation == self.registry.generation:
+                self._known[labels, origin] = selection
+                if origin.kind == "call":
+                    self.calls(origin.detail)[labels[0]] = selection
+                elif origin is SCOPE:
+                    self._scopes[labels] = selection
 
     def _choose(self, labels: tuple[str, ...], origin: Origin) -> tuple[Selection, bool]:
         candidates, failures = self._candidates(labels, origin)

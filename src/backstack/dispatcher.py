@@ -108,11 +108,10 @@ class BackendDispatcher:
         labels = variable_labels(variable)
         if not labels:
             return None
-        is_host = labels[0] == CPU
         origin = Origin("variable", variable or "")
-        return Selection(
-            labels[:1] if is_host else labels, labels, (None,) if is_host else None, origin
-        )
+        if labels[0] == CPU:
+            return Selection(labels[:1], labels[:1], (None,), origin)
+        return Selection(labels, labels, None, origin)
 
     def _own(self, module: object) -> None:
         """Count the top-level package of `module` as the host's, so that warnings skip it."""
@@ -123,10 +122,11 @@ class BackendDispatcher:
     def _changed(self) -> None:
         self._selector.forget()
         self._stack.process.unsettle()
-        for function in list(self._functions.values()):
-            function._self_route.plans.clear()
-        for function in list(self._functions.values()):
-            function._self_route.merge_copies()
+        routes = [function._self_route for function in self.functions.values()]
+        for route in routes:
+            route.plans.clear()
+        for route in routes:
+            route.merge_copies()
 
     # -- for the host ------------------------------------------------------------------
 
@@ -194,7 +194,9 @@ class BackendDispatcher:
     @property
     def functions(self) -> Mapping[str, Any]:
         """The dispatched functions that are alive, by the names that backends export."""
-        return MappingProxyType(dict(self._functions))
+        # By way of the references: other threads may decorate meanwhile.
+        alive = [function for ref in self._functions.valuerefs() if (function := ref()) is not None]
+        return MappingProxyType({function._self_route.name: function for function in alive})
 
     def register(self, adapter: object, exclusive: bool = False) -> Registration:
         """Add an adapter without an entry point, for notebooks and tests.
@@ -229,7 +231,7 @@ class BackendDispatcher:
         For documentation builds. A backend that fails costs only itself.
         """
         self._registry.load_all()
-        for function in list(self._functions.values()):
+        for function in self.functions.values():
             function._self_route.merge_copies()
 
     def refresh(self) -> None:
@@ -283,7 +285,7 @@ class BackendDispatcher:
         """
         from .reports import BackendTable
 
-        return BackendTable(self._registry.records(self._functions))
+        return BackendTable(self._registry.records(self.functions))
 
     def trace(self) -> Any:
         """A context manager that records every dispatched call made inside it.

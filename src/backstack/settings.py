@@ -54,7 +54,10 @@ class Settings:
 
     @process_backend.setter
     def process_backend(self, value: str | list[str] | tuple[str, ...] | None) -> None:
+        generation = self._registry.generation
         self._stack.process.assign(self._selector.for_setting(value))
+        if generation != self._registry.generation:
+            self._stack.process.unsettle()  # backends came or went meanwhile
         state = self._stack.state
         if state is not None and state.selection is not None:
             warn(

@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -12,6 +14,9 @@ import dask
 import dask.array as da
 from distributed import Client, LocalCluster
 from example_host_dask import _clients, adapter, functions
+
+# Dask says so, harmlessly, on a machine without a network.
+pytestmark = pytest.mark.filterwarnings("ignore:Couldn't detect a suitable IP:RuntimeWarning")
 
 RNG = np.random.default_rng(0)
 DATA = RNG.normal(size=(60, 4))
@@ -121,6 +126,19 @@ def test_a_cluster_made_for_a_call_that_fails_is_closed_too(opened):
     with pytest.raises(ValueError, match="finite"):
         functions.summarize([[1.0], [np.nan]])
     assert statuses(opened) == ["closed", "closed"]
+
+
+def test_calls_that_overlap_share_a_cluster_and_the_last_closes_it(opened):
+    together = Barrier(4)
+
+    def summarize(shift):
+        together.wait()
+        return functions.summarize(DATA + shift)["mean"]
+
+    with ThreadPoolExecutor(4) as pool:
+        means = list(pool.map(summarize, range(4)))
+    np.testing.assert_allclose(means, [DATA.mean(axis=0) + shift for shift in range(4)])
+    assert set(statuses(opened)) == {"closed"}
 
 
 def test_an_address_gets_a_client_of_its_own_that_is_closed_again(cluster, opened):

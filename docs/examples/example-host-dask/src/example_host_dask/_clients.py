@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from threading import Lock
 
 import dask
 from distributed import Client, LocalCluster
@@ -9,7 +10,7 @@ from distributed import Client, LocalCluster
 
 @contextmanager
 def connected(scheduler: str | None) -> Iterator[Client]:
-    """Give a client of `scheduler`, else of what is in use or configured, else of a new cluster.
+    """Give a client of `scheduler`, else of what is in use or configured, else of this process.
 
     What is made here is closed again on leaving, and never becomes anybody's default client.
     """
@@ -19,7 +20,7 @@ def connected(scheduler: str | None) -> Iterator[Client]:
         return
     with ExitStack() as stack:
         address = scheduler or dask.config.get("scheduler-address", None)
-        target = address or stack.enter_context(_embedded_cluster())
+        target = address or stack.enter_context(_embedded.running())
         yield stack.enter_context(Client(target, set_as_default=False))
 
 
@@ -31,7 +32,43 @@ def _current_client() -> Client | None:
     return current
 
 
-def _embedded_cluster() -> LocalCluster:
+class _EmbeddedCluster:
+    """Threads of this process as a cluster: calls that overlap share one, the last closes it.
+
+    One for each call would start more threads than there are processors, and the starting
+    and closing of several at once is not safe: they change log levels for the whole process
+    while they live. The lock is held for starting and closing, never while work runs.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._users = 0
+        self._cluster: LocalCluster | None = None  # None where nobody uses it
+
+    @contextmanager
+    def running(self) -> Iterator[LocalCluster]:
+        cluster = self._enter()
+        try:
+            yield cluster
+        finally:
+            self._leave()
+
+    def _enter(self) -> LocalCluster:
+        with self._lock:
+            if self._cluster is None:
+                self._cluster = _start()
+            self._users += 1
+            return self._cluster
+
+    def _leave(self) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users == 0 and self._cluster is not None:
+                cluster, self._cluster = self._cluster, None
+                cluster.close()
+
+
+def _start() -> LocalCluster:
     # The two status pages cannot be turned off, and would be open to the network: with no
     # address given, they listen on all interfaces.
     return LocalCluster(
@@ -40,3 +77,6 @@ def _embedded_cluster() -> LocalCluster:
         dashboard_address="127.0.0.1:0",
         worker_dashboard_address="127.0.0.1:0",
     )
+
+
+_embedded = _EmbeddedCluster()

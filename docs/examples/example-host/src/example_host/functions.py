@@ -1,5 +1,7 @@
 """The public functions: each runs here, in NumPy, or on the backend that its caller chose."""
 
+from __future__ import annotations  # help() shows types by the names that are written here
+
 from typing import Literal
 
 import numpy as np
@@ -100,10 +102,10 @@ def embed(data: npt.ArrayLike, n_components: int = 2, *, center: bool = True) ->
     Examples
     --------
     >>> import example_host as eh
-    >>> eh.embed([[0.0, 1.0], [2.0, 1.0], [4.0, 1.0]], n_components=1)
-    array([[-2.],
-           [ 0.],
-           [ 2.]])
+    >>> eh.embed([[0.0, 1.0], [2.0, 1.0], [10.0, 1.0]], n_components=1)
+    array([[-4.],
+           [-2.],
+           [ 6.]])
     """
     matrix = as_matrix(data)
     check_between("n_components", n_components, 1, min(matrix.shape))
