@@ -7,8 +7,10 @@ runs. So what it runs in is entered around each step, and not around the whole.
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any, Literal
 
 Kind = Literal["function", "coroutine", "generator", "async generator"]
@@ -84,13 +86,27 @@ def _generator(
     return wrapper
 
 
+def _first(body: Any, value: Any) -> Any:
+    """The first step of an async generator, kept from the event loop's books.
+
+    A loop that shuts down closes every one that it saw begin. It sees ours, which closes
+    the body in its scope; closing the body as well would be once too often.
+    """
+    hooks = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(None, None)
+    try:
+        return body.asend(value)
+    finally:
+        sys.set_asyncgen_hooks(*hooks)
+
+
 def _async_generator(
     function: Callable[..., Any], around: Callable[[], AbstractContextManager[Any]]
 ) -> Callable[..., Any]:
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
         inside = around()
         body = function(*args, **kwargs)
-        step, value = body.asend, None
+        step, value = partial(_first, body), None
         while True:
             try:
                 with inside:

@@ -7,6 +7,7 @@ Distributions are read one by one, and their entry points line by line, because
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterator
 from importlib import metadata
 
@@ -33,8 +34,8 @@ def _order(provider: Provider) -> tuple[bool, str, str]:
 
 
 def _providers(group: str, log: logging.Logger) -> Iterator[Provider]:
-    seen: set[tuple[str | None, str]] = set()
-    for distribution in metadata.distributions():
+    seen: set[tuple[str, str]] = set()
+    for distribution in _distributions(log):
         try:
             text = distribution.read_text("entry_points.txt") or ""
         except Exception as error:
@@ -46,11 +47,24 @@ def _providers(group: str, log: logging.Logger) -> Iterator[Provider]:
         if name is not None and _is_shadowed(distribution, name, version):
             continue
         for reference, entry_names in _adapters(text, group).items():
-            key = (name and normalize_distribution(name), reference)
-            if name is None or key not in seen:
+            identity = normalize_distribution(name) if name else str(distribution.locate_file(""))
+            key = (identity, reference)
+            if key not in seen:
                 seen.add(key)
                 module, _, attribute = reference.partition(":")
                 yield Provider(tuple(entry_names), module, attribute, name, version)
+
+
+def _distributions(log: logging.Logger) -> Iterator[metadata.Distribution]:
+    """As `importlib.metadata.distributions`, which ends with the first finder that raises."""
+    context = metadata.DistributionFinder.Context()
+    for finder in sys.meta_path:
+        find = getattr(finder, "find_distributions", None)
+        if find is not None:
+            try:
+                yield from find(context)
+            except Exception as error:
+                log.debug("Passed over a finder of distributions: %r", error)
 
 
 def _adapters(text: str, group: str) -> dict[str, list[str]]:

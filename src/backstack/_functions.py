@@ -53,7 +53,7 @@ def make_call(route: Route) -> Callable[..., Any]:
             except RecursionError as error:
                 explain_recursion(error, route, plan.backend)
                 raise
-            if result is not NotImplemented:
+            if result is not NotImplemented or plan.last:
                 return result
         else:
             plan = None
@@ -109,9 +109,11 @@ class DispatchedFunction(wrapt.BaseObjectProxy):  # type: ignore[type-arg]
 
     @property
     def __signature__(self) -> inspect.Signature:
-        from ._signatures import merged_signature
+        from ._options import loaded_options
+        from ._signatures import merge
 
-        return merged_signature(self._self_route)
+        route = self._self_route
+        return merge(route, inspect.signature(route.host), loaded_options(route))
 
     @__signature__.setter
     def __signature__(self, signature: inspect.Signature) -> None:
@@ -123,8 +125,10 @@ class DispatchedFunction(wrapt.BaseObjectProxy):  # type: ignore[type-arg]
 
     def _get_doc(self) -> Any:
         from ._docstrings import merged_docstring
+        from ._options import loaded_options
 
-        return merged_docstring(self._self_route, self.__wrapped__.__doc__)
+        text, route = self.__wrapped__.__doc__, self._self_route
+        return merged_docstring(route, text, loaded_options(route)) if text else text
 
     def _set_doc(self, text: str | None) -> None:
         self.__wrapped__.__doc__ = text
@@ -169,9 +173,14 @@ _set_call = DispatchedFunction.__dict__["__call__"].__set__
 def check_host(function: Any, keyword: str, name: str | None) -> str:
     """The name to dispatch `function` under; an error that says what to do if that cannot be."""
     if inspect.isclass(function):
-        raise TypeError(f"{function!r} is a class; decorate it with backend_class instead.")
+        raise TypeError(f"{function!r} is a class; only functions can be dispatched.")
     shown = getattr(function, "__qualname__", None) or repr(function)
-    if not callable(function) or isinstance(function, (staticmethod, types.MethodType)):
+    bound = getattr(function, "__self__", None)  # a function in C has its module there
+    is_method = isinstance(function, (staticmethod, types.MethodType)) or (
+        isinstance(function, types.BuiltinFunctionType)
+        and not isinstance(bound, types.ModuleType | None)
+    )
+    if not callable(function) or is_method:
         raise TypeError(_no_method(shown))
     if isinstance(function, DispatchedFunction):
         raise TypeError(f"{shown} is dispatched already; decorate it once.")

@@ -85,7 +85,12 @@ def _broken_promises(
 
 def import_adapter(provider: Provider) -> Any:
     """Import the object that an entry point refers to."""
-    module = importlib.import_module(provider.module)
+    try:
+        module = importlib.import_module(provider.module)
+    except RuntimeError as error:
+        if type(error).__name__ == "_DeadlockError":  # what Python makes of waiting in a circle
+            raise AdapterError(f"import cycle between threads at {provider.module!r}") from error
+        raise
     if getattr(getattr(module, "__spec__", None), "_initializing", False):
         raise AdapterError(f"its import asks for itself (import cycle at {provider.module!r})")
     found: Any = module
@@ -156,6 +161,8 @@ def unavailable_because(adapter: Any) -> str | None:
         return None
     except FAILURES as error:
         return describe(error)
+    if ask is None:
+        return None
     try:
         answer = ask()
     except FAILURES as error:

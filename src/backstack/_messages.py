@@ -7,7 +7,7 @@ from typing import Any
 
 from . import errors
 from ._config import Config
-from ._names import CPU, did_you_mean, nearest
+from ._names import CPU, did_you_mean, nearest, shown
 from ._records import Backend
 from ._scopes import Origin
 
@@ -15,11 +15,6 @@ from ._scopes import Origin
 def asked(label: str, name: str | None) -> str:
     """A label, and the canonical name that it stands for where they differ."""
     return repr(label) if name is None or name == label else f"{label!r} ({name!r})"
-
-
-def provider(backend: Backend) -> str:
-    """Where a backend comes from."""
-    return str(backend.provider) if backend.provider else "an adapter registered by hand"
 
 
 def _data(
@@ -41,8 +36,8 @@ def _by(origin: Origin | None) -> str:
 def bad_selector(config: Config, value: object, origin: Origin, wanted: str) -> Exception:
     """Something that is no name at all."""
     return errors.BackendNameError(
-        f"{origin} of {config.host} takes {wanted}, not {value!r}.",
-        value=repr(value),
+        f"{origin} of {config.host} takes {wanted}, not {shown(value)}.",
+        value=shown(value),
         **_data(config, None, None, origin),
     )
 
@@ -91,25 +86,28 @@ def load_failed(
     origin: Origin | None = None,
 ) -> errors.BackendLoadError:
     """Its import failed, or it cannot be registered."""
-    label = label or backend.shown
+    if backend.provider is None:
+        what = f"The adapter registered by hand for {config.host}"
+    else:
+        label = label or backend.shown
+        what = f"Backend {asked(label, backend.name)} for {config.host}, from {backend.provider},"
     return errors.BackendLoadError(
-        f"Backend {asked(label, backend.name)} for {config.host}, from {provider(backend)}, "
-        f"failed to load{_by(origin)}: {reason}",
+        f"{what} failed to load{_by(origin)}: {reason}",
         reason=reason,
         **_data(config, label, backend.name, origin),
     )
 
 
 def unreadable(
-    config: Config, backend: Backend, function: str, reason: str, origin: Origin
+    config: Config, backend: Backend, function: str, reason: str, label: str, origin: Origin
 ) -> errors.BackendLoadError:
     """One function of it cannot be read."""
     return errors.BackendLoadError(
-        f"Function {function!r} of backend {backend.shown!r} for {config.host} failed to "
-        f"load{_by(origin)}: {reason}",
+        f"Function {function!r} of backend {asked(label, backend.name)} for {config.host} failed "
+        f"to load{_by(origin)}: {reason}",
         reason=reason,
         function=function,
-        **_data(config, backend.shown, backend.name, origin),
+        **_data(config, label, backend.name, origin),
     )
 
 
@@ -131,9 +129,9 @@ def untrusted(
     if backend.refusal is None:
         return errors.UntrustedBackendError(
             f"Refusing backend {asked(label, backend.name)} for {config.host}{_by(origin)}: "
-            f"{unlisted_reason(config)}. It is {provider(backend)}.",
+            f"{unlisted_reason(config)}. It is {backend.shown_provider}.",
             expected="a backend that the host lists",
-            found=provider(backend),
+            found=backend.shown_provider,
             **_data(config, label, backend.name, origin),
         )
     name, expected, found = backend.refusal
@@ -141,7 +139,7 @@ def untrusted(
     remedy = f" To install the one that {config.host} trusts: {hint}" if hint else ""
     return errors.UntrustedBackendError(
         f"Refusing trusted backend {asked(label, name)} for {config.host}{_by(origin)}: expected "
-        f"{expected}; found {found}, in {provider(backend)}.{remedy}",
+        f"{expected}; found {found}, in {backend.shown_provider}.{remedy}",
         expected=expected,
         found=found,
         **_data(config, label, name, origin),
@@ -154,21 +152,24 @@ def unlisted_reason(config: Config) -> str:
 
 
 def not_implemented(
-    config: Config, function: str, backend: Backend, how: str, origin: Origin
+    config: Config, function: str, backend: Backend, how: str, label: str, origin: Origin
 ) -> Exception:
     """It lacks the function, and falling back is forbidden."""
     return errors.NotImplementedByBackendError(
-        f"Backend {backend.shown!r} {how} {config.host}'s {function}(){_by(origin)}, and "
-        "on_missing='error' forbids falling back. To run the host's own: backend='cpu', or "
+        f"Backend {asked(label, backend.name)} {how} {config.host}'s {function}(){_by(origin)}, "
+        "and on_missing='error' forbids falling back. To run the host's own: backend='cpu', or "
         "on_missing='warn' or 'host'.",
         function=function,
-        **_data(config, backend.shown, backend.name, origin),
+        **_data(config, label, backend.name, origin),
     )
 
 
-def fell_back(config: Config, function: str, backend: Backend, how: str, origin: Origin) -> str:
+def fell_back(
+    config: Config, function: str, backend: Backend, how: str, label: str, origin: Origin
+) -> str:
     """The text of the warning that the host's own implementation runs instead."""
     return (
-        f"Backend {backend.shown!r}, asked for by {origin}, {how} {config.host}'s {function}(); "
-        "running the host's own. on_missing='host' silences this, on_missing='error' forbids it."
+        f"Backend {asked(label, backend.name)}, asked for by {origin}, {how} {config.host}'s "
+        f"{function}(); running the host's own. on_missing='host' silences this, "
+        "on_missing='error' forbids it."
     )

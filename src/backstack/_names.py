@@ -13,16 +13,24 @@ ADAPTER_FIELDS = frozenset({"name", "aliases", "is_available"})
 _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9_])?")
 
 
+def shown(value: object) -> str:
+    """The `repr` of a foreign object, which may itself fail."""
+    try:
+        return repr(value)
+    except Exception:
+        return f"<{type(value).__name__} object>"
+
+
 def label_problem(label: object) -> str | None:
     """Why `label` cannot name a backend; None if it can."""
     if not isinstance(label, str):
-        return f"{label!r} is not a string"
+        return f"{shown(label)} is not a string"
     if label == CPU:
         return f"{CPU!r} is the host's own"
     if not _LABEL.fullmatch(label):
-        shown = label if len(label) <= 140 else label[:137] + "..."
+        start = label if len(label) <= 140 else label[:137] + "..."
         return (
-            f"{shown!r} is no valid name (1 to 128 ASCII letters, digits, '.', '_' or '-'; "
+            f"{start!r} is no valid name (1 to 128 ASCII letters, digits, '.', '_' or '-'; "
             "first a letter or digit, last not '.' or '-')"
         )
     return None
@@ -31,7 +39,7 @@ def label_problem(label: object) -> str | None:
 def usable_aliases(value: object, reserved: Collection[str]) -> tuple[tuple[str, ...], list[str]]:
     """The aliases that an adapter may have, and what is wrong with the others."""
     if not isinstance(value, (list, tuple, set, frozenset)):
-        return (), [f"aliases must be a list, tuple or set of names, not {value!r}; refused"]
+        return (), [f"aliases must be a list, tuple or set of names, not {shown(value)}; refused"]
     ordered = sorted(value, key=repr) if isinstance(value, (set, frozenset)) else value
     usable, problems = [], []
     for alias in ordered:

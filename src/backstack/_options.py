@@ -8,44 +8,60 @@ from typing import Any
 
 from . import errors
 from ._plans import HostFunction
-from ._records import MISSING
+from ._records import MISSING, Backend
 from ._routing import Callee, is_default
-from ._scopes import Origin
+from ._scopes import Origin, Selection
+
+_NOBODY = Selection((), (), None, Origin("default"))  # asked: signatures are only looked at
+
+Option = tuple[str, Any, inspect.Parameter]
 
 
-def loaded_options(route: HostFunction) -> Iterator[tuple[str, Any, inspect.Parameter]]:
-    """Each public option of each loaded backend: its name, the implementation, the parameter."""
-    host = Callee(route.signature())
-    for backend in route.registry.loaded():
+def loaded_options(function: HostFunction) -> list[Option]:
+    """Each public option of each loaded backend: its name, the implementation, the parameter.
+
+    Reads the implementations that were not read yet; one that cannot be merged is left out.
+    """
+    for backend in function.registry.loaded():
         try:
-            plan = route.plan(backend, Origin("default"))
+            function.plan(backend, _NOBODY)
         except (errors.BackendError, TypeError) as error:
-            route.registry.log.debug("Not merged into %s(): %s", route.name, error)
-            continue
+            function.registry.log.debug("Not merged into %s(): %s", function.name, error)
+    return known_options(function)
+
+
+def known_options(function: HostFunction) -> list[Option]:
+    """The options of those implementations that were read already."""
+    host = Callee(function.signature())
+    options: list[Option] = []
+    for backend in function.registry.loaded():
+        plan = function.plans.get(backend)
         if plan is None:
             continue
         for parameter in plan.own.keywords.values():
-            public = not parameter.name.startswith("_") and parameter.name != route.keyword
-            if public and parameter.name not in host.parameters:
-                yield backend.shown, plan.function, parameter
+            name = parameter.name
+            hidden = name.startswith("_") or name in ("backend", function.keyword)
+            if not hidden and name not in host.parameters:
+                options.append((backend.shown, plan.function, parameter))
+    return options
 
 
-def without_options(route: HostFunction, kwargs: dict[str, Any]) -> dict[str, Any] | None:
+def without_options(function: HostFunction, kwargs: dict[str, Any]) -> dict[str, Any] | None:
     """See `Route.without_options` of the routes."""
-    host = Callee(route.signature())
+    host = Callee(function.signature())
     if host.var_keyword is not None:
         return None
     strange = [name for name in kwargs if name not in host.keywords and name not in host.named]
     left_out = []
     for name in strange:
-        owners = dict(_owners(route, name))
+        owners = dict(_owners(function, name))
         if owners and (kwargs[name] is ... or _any_default(kwargs[name], owners)):
             left_out.append(name)
         elif owners:
             owner = min(owners)
             raise TypeError(
-                f"{route.name}() got an unexpected keyword argument {name!r}. It is an option of "
-                f"the installed backend {owner!r}: choose it with {route.keyword}={owner!r}."
+                f"{function.name}() got an unexpected keyword argument {name!r}. It is an option "
+                f"of the installed backend {owner!r}: choose it with {function.keyword}={owner!r}."
             ) from None
     if not left_out:
         return None
@@ -53,16 +69,29 @@ def without_options(route: HostFunction, kwargs: dict[str, Any]) -> dict[str, An
 
 
 def _any_default(value: object, owners: dict[str, Any]) -> bool:
-    return any(is_default(value, default) for default in owners.values())
+    return any(default is not MISSING and is_default(value, default) for default in owners.values())
 
 
-def _owners(route: HostFunction, option: str) -> Iterator[tuple[str, Any]]:
-    """Each installed backend that is known to have `option`, and its default; loads nobody."""
-    for backend in set(route.registry.table().labels.values()):
-        if backend.adapter is None and not route.registry.forbids(backend):
-            declared = backend.declared.options.get(route.name, {})
-            if option in declared:
-                yield backend.shown, declared[option]
-    for name, _, parameter in loaded_options(route):
+def _read_what_is_there(function: HostFunction, backend: Backend) -> None:
+    """Read an implementation of a loaded adapter, unless that could run or import anything."""
+    if function.name in backend.static_names():
+        try:
+            function.plan(backend, _NOBODY)
+        except (errors.BackendError, TypeError):
+            return
+
+
+def _owners(function: HostFunction, option: str) -> Iterator[tuple[str, Any]]:
+    """Each installed backend that is known to have `option`, and its default; reads nothing."""
+    for backend in set(function.registry.table().labels.values()):
+        declared = backend.declared
+        if function.registry.forbids(backend):
+            continue
+        if backend.adapter is not None:
+            _read_what_is_there(function, backend)
+            continue
+        if function.name in declared.exports and option in declared.options.get(function.name, {}):
+            yield backend.shown, declared.options[function.name][option]
+    for name, _, parameter in known_options(function):
         if parameter.name == option:
             yield name, MISSING if parameter.default is parameter.empty else parameter.default

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
 from . import _messages as messages
+from ._bodies import kind_of
 from ._records import MISSING, Backend
 from ._registry import Registry
-from ._scopes import Origin
+from ._scopes import Selection
 
 if TYPE_CHECKING:
     from ._routing import Plan
@@ -29,6 +30,10 @@ class HostFunction:
     plans : dict
         A backend, or what is chosen as a whole, to the plan for it; None for a backend
         that lacks this function.
+    inserted : set of str
+        What merging ever put into a docstring, so that it can be taken out of copies.
+    shown : list of Parameter
+        The options that merging ever put into a signature.
     """
 
     def __init__(
@@ -39,6 +44,8 @@ class HostFunction:
         self.keyword = keyword
         self.registry = registry
         self.plans: dict[Any, Plan | None] = {}
+        self.inserted: set[str] = set()
+        self.shown: list[inspect.Parameter] = []
 
     def signature(self) -> inspect.Signature:
         """The host's own signature, without a selector that it declares."""
@@ -48,7 +55,7 @@ class HostFunction:
         kept = [p for p in signature.parameters.values() if p.name != self.keyword]
         return signature.replace(parameters=kept)
 
-    def plan(self, backend: Backend, origin: Origin) -> Plan | None:
+    def plan(self, backend: Backend, selection: Selection) -> Plan | None:
         """How calls reach `backend`; None if it lacks this function."""
         if backend in self.plans:
             return self.plans[backend]
@@ -58,11 +65,19 @@ class HostFunction:
         try:
             function = read_function(backend, self.name)
         except AdapterError as error:
+            label, origin = selection.label_of(backend), selection.origin
             raise messages.unreadable(
-                self.registry.config, backend, self.name, str(error), origin
+                self.registry.config, backend, self.name, str(error), label, origin
             ) from error.__cause__
         plan = None
         if function is not MISSING:
-            plan = Plan(Callee(self.signature()), self.name, backend, function)
+            last = kind_of(self.host) != "function"
+            plan = Plan(Callee(self.signature()), self.name, backend, function, last)
         self.plans[backend] = plan
         return plan
+
+    def forget(self, kept: Collection[Backend]) -> None:
+        """Drop the plans for what was chosen as a whole, and for backends that are gone."""
+        for key in list(self.plans):
+            if key not in kept:
+                self.plans.pop(key, None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
+import contextlib
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
@@ -127,6 +127,11 @@ class Backend:
         return self.aliases[0] if self.aliases else str(self.provider)
 
     @property
+    def shown_provider(self) -> str:
+        """Where it comes from, for a message."""
+        return str(self.provider) if self.provider else "an adapter registered by hand"
+
+    @property
     def state(self) -> str:
         """Found, loaded, failed, refused or unavailable."""
         if self.refusal or self.shadowed:
@@ -152,24 +157,24 @@ class Backend:
         elif self.exports is not None:
             names = set(self.exports)
         else:
-            names = set(self.declared.exports) | _static_names(self.adapter)
+            names = set(self.declared.exports) | self.static_names()
         return names - ADAPTER_FIELDS
 
-
-def _static_names(adapter: Any) -> set[str]:
-    """Names that are there without `__getattr__` or a property running."""
-    if isinstance(adapter, ModuleType):
-        items: dict[str, Any] = dict(vars(adapter))
-    else:
-        items = {}
-        for base in reversed(type(adapter).__mro__):
+    def static_names(self) -> set[str]:
+        """What a loaded adapter has that can be read without any code of it running."""
+        adapter = self.adapter
+        bases = () if isinstance(adapter, ModuleType) else type(adapter).__mro__
+        items: dict[str, Any] = {}
+        for base in reversed(bases):
             items.update(vars(base))
-        items.update((inspect.getattr_static(adapter, "__dict__", None) and vars(adapter)) or {})
-    return {
-        name
-        for name, value in items.items()
-        if not name.startswith("_") and value is not None and not isinstance(value, ModuleType)
-    }
+        with contextlib.suppress(AttributeError):  # it may have slots instead
+            items.update(object.__getattribute__(adapter, "__dict__"))
+        inert = (ModuleType, property, type(None))
+        return {
+            name
+            for name, value in items.items()
+            if not name.startswith("_") and not isinstance(value, inert)
+        }
 
 
 @dataclass

@@ -100,8 +100,7 @@ class Registry:
             found = self._discover({})
             with self._lock:  # two threads may both have looked; the first result counts
                 if self._installed is None:
-                    self._installed = found
-                    self._settle()
+                    self._settle(found)
         return self._table
 
     def refresh(self) -> None:
@@ -110,8 +109,7 @@ class Registry:
         known = {b.provider: b for b in self._installed or () if b.adapter is not None}
         found = self._discover(known)
         with self._lock:
-            self._installed = found
-            self._settle()
+            self._settle(found)
         self.reset_warnings()
         self._changed()
 
@@ -159,14 +157,16 @@ class Registry:
             self._settle()
         self._changed()
 
-    def _settle(self) -> None:
-        """Replace the table. Call with the lock."""
+    def _settle(self, found: list[Backend] | None = None) -> None:
+        """Replace the table, and what is installed if that was `found` anew. Call with the lock."""
+        everybody = found if found is not None else self._installed
         registered = [entry._backend for entry in self._registered]
         hidden = {label for backend in registered for label in backend.labels}
         exclusive = any(entry._exclusive for entry in self._registered)
-        installed = [] if exclusive else self._installed or []
+        installed = [] if exclusive else everybody or []
         seen = [backend for backend in installed if hidden.isdisjoint(backend.labels)]
         self._table = settle(registered, seen, self.config)
+        self._installed = everybody  # last: whoever sees that somebody looked sees the table too
 
     def _changed(self) -> None:
         self.generation += 1
@@ -186,6 +186,8 @@ class Registry:
             raise self._absent(label, origin)
         if backend is not None and (backend.refusal is not None or self.forbids(backend)):
             raise messages.untrusted(self.config, backend, label, origin)
+        if backend is not None and backend.shadowed is not None:
+            raise messages.load_failed(self.config, backend, backend.shadowed, label, origin)
         return backend
 
     def lookup(self, label: str) -> Backend | None:
@@ -212,18 +214,20 @@ class Registry:
         """Load those that compute their labels, until one of them turns out to have this one."""
         listed = label in self.config.trusted_labels
         for backend in self.table().backends:  # the trusted come first
+            if backend.adapter is not None and label in backend.labels:
+                self._republish()  # another thread has just loaded it
+            if self.find(label) is not None:
+                break
             if backend.adapter is not None or not backend.declared.computed or backend.refusal:
                 continue
             if not backend.trusted and (listed or self.trust == "require"):
                 continue  # it could not be trusted with that label, or not at all
+            self._warn_if_unlisted(backend)  # its code is about to run, asked for or not
             try:
                 self._load(backend)
             except errors.BackendError as error:
                 self.log.info("Passed over while looking for %r: %s", label, error)
-            found = self.find(label)
-            if found is not None:
-                return found
-        return None
+        return self.find(label)
 
     def forbids(self, backend: Backend) -> bool:
         """Whether it is refused because the host does not list it."""
@@ -243,6 +247,8 @@ class Registry:
         if backend.adapter is None:
             self._load(backend, label, origin)
             self._warn_of_problems(backend)
+            if backend.shadowed is not None:
+                raise messages.load_failed(self.config, backend, backend.shadowed, label, origin)
             if label not in backend.labels:
                 raise self._absent(label, origin)  # its source promised what it does not keep
         self._warn_of_problems(backend)
@@ -286,19 +292,26 @@ class Registry:
             raise messages.unavailable(self.config, backend, label, origin)
 
     def load_all(self) -> None:
-        """Load everybody who may be loaded; a failure costs only the one that failed."""
+        """Load everybody who may be loaded; a failure costs only the one that failed.
+
+        So does a warning that is an error: it is raised when all others are loaded.
+        """
+        raised: errors.BackstackWarning | None = None
         for backend in self.table().backends:
             if backend.refusal or backend.shadowed or self.forbids(backend):
                 continue
             try:
                 if backend.adapter is None:
                     self._load(backend)
+                for label in backend.labels:
+                    self._warn_of_conflict(label)
+                self._warn_of_problems(backend)
             except errors.BackendError as error:
                 self.log.info("Passed over by discover(): %s", error)
-                continue
-            for label in backend.labels:
-                self._warn_of_conflict(label)
-            self._warn_of_problems(backend)
+            except errors.BackstackWarning as warning:
+                raised = raised or warning
+        if raised is not None:
+            raise raised
 
     # -- reports -----------------------------------------------------------------------
 
@@ -356,11 +369,16 @@ class Registry:
         winner, losers = table.labels.get(label), table.contested.get(label)
         if winner is None or not losers or winner.provider is None:
             return
-        why = "the one that the host trusts" if winner.trusted else "first by distribution name"
+        others = ", ".join(loser.shown_provider for loser in losers)
+        why = "first by distribution name"
+        if winner.trusted and not all(loser.trusted for loser in losers):
+            why = "the one that the host trusts"
+        elif winner.name == label and all(loser.name != label for loser in losers):
+            why = "whose name it is"
         winner.once.warn(
             ("conflict", label),
             f"Backend name {label!r} for {self.config.host} is claimed by {winner.provider} and "
-            f"by {', '.join(map(messages.provider, losers))}; it stands for the former, {why}.",
+            f"by {others}; it stands for the former, {why}.",
             errors.BackendConflictWarning,
             self.packages,
         )
@@ -370,7 +388,7 @@ class Registry:
             return
         backend.once.warn(
             "unlisted",
-            f"Backend {backend.shown!r}, {messages.provider(backend)}, is not among those that "
+            f"Backend {backend.shown!r}, {backend.shown_provider}, is not among those that "
             f"{self.config.host} lists as trusted; its code runs all the same. To refuse such "
             f"backends, set settings.trust = 'require' or {self.config.trust_variable}=require.",
             errors.UnlistedBackendWarning,

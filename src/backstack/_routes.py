@@ -13,7 +13,7 @@ from ._bodies import kind_of, wrap
 from ._names import CPU
 from ._plans import HostFunction
 from ._records import Backend, CallRecord
-from ._scopes import Origin, Scope, Selection, Stack
+from ._scopes import Scope, Selection, Stack
 from ._selecting import Selector
 from ._warn import warn
 
@@ -42,7 +42,6 @@ class Route(HostFunction):
         self.stack = stack
         self.proxy: Callable[[], Any] = lambda: None  # a weak reference, once there is one
         self._whole: Callable[..., Any] | None = None
-        self._merged: dict[int, Any] = {}  # what was merged into copies above the proxy
 
     # -- the general path --------------------------------------------------------------
 
@@ -64,7 +63,7 @@ class Route(HostFunction):
         except GeneratorExit:
             raise
         except BaseException:
-            record.raised = True
+            record.raised, record.ran_on = True, None
             raise
 
     def _attempts(
@@ -75,6 +74,8 @@ class Route(HostFunction):
         declined: Any,
         record: CallRecord | None,
     ) -> Iterator[Attempt]:
+        if record is not None:
+            self._note_choice(record, label, self.stack.selection())
         if label is None:
             selection = self.selector.in_force(self.stack)
         else:
@@ -83,9 +84,7 @@ class Route(HostFunction):
             yield self._on_host(args, kwargs)
             return
         if record is not None:
-            names = selection.names
-            record.chosen = names[0] if len(names) == 1 else names
-            record.chosen_by = selection.origin.kind
+            self._note_choice(record, None, selection)
         given_up: list[tuple[Backend, str]] = []
         for plan in self._plans(selection, given_up):
             if record is not None:
@@ -96,21 +95,29 @@ class Route(HostFunction):
             if plan is not declined:
                 values, keywords, dropped = plan.route(args, kwargs)
                 self._warn_of_dropped(dropped, plan.backend)
-                yield Attempt(plan.function, values, keywords, plan.backend, last=False)
+                yield Attempt(plan.function, values, keywords, plan.backend, plan.last)
             given_up.append((plan.backend, "declined this call of"))
         if record is not None:
             record.reason = self._reason(given_up)
-        self._give_up(*given_up[0], selection.origin)
+        self._give_up(*given_up[0], selection)
         yield self._on_host(args, kwargs)
+
+    def _note_choice(self, record: CallRecord, label: object, selection: Selection | None) -> None:
+        if label is not None:
+            record.chosen, record.chosen_by = str(label), "call"
+        elif selection is not None:
+            names = selection.names
+            record.chosen = names[0] if len(names) == 1 else names
+            record.chosen_by = selection.origin.kind
 
     def _reason(self, given_up: list[tuple[Backend, str]]) -> str | None:
         reasons = [f"{backend.shown!r} {how} {self.name}()" for backend, how in given_up]
         return "; ".join(reasons) or None
 
-    def plan(self, backend: Backend, origin: Origin) -> Plan | None:
+    def plan(self, backend: Backend, selection: Selection) -> Plan | None:
         """How calls reach `backend`; what decorators above ours copied learns of it too."""
         known = backend in self.plans
-        plan = super().plan(backend, origin)
+        plan = super().plan(backend, selection)
         if not known and plan is not None:
             self.merge_copies()
         return plan
@@ -124,16 +131,15 @@ class Route(HostFunction):
         assert selection.backends is not None
         for index, backend in enumerate(selection.backends):
             if backend is None:
+                self._skip(failures)
                 yield None
                 continue
             if index and not self.selector.reach(backend, selection):
                 cleanly = False  # asked again the next time
                 continue
             try:
-                plan = self.plan(backend, selection.origin)
+                plan = self.plan(backend, selection)
             except errors.BackendLoadError as error:
-                if len(selection.backends) > 1:
-                    self.selector.skip(error)
                 failures.append(error)
                 cleanly = False
                 continue
@@ -143,17 +149,25 @@ class Route(HostFunction):
             if cleanly:
                 self.plans.setdefault(selection, plan)
                 cleanly = False  # the first one counts
+            self._skip(failures)
             yield plan
         if failures:  # never a silent fall-back
             raise failures[0]
 
-    def _give_up(self, backend: Backend, how: str, origin: Origin) -> None:
+    def _skip(self, failures: list[errors.BackendLoadError]) -> None:
+        """Now that there is another preference, say what was passed over for it."""
+        while failures:
+            self.selector.skip(failures.pop(0))
+
+    def _give_up(self, backend: Backend, how: str, selection: Selection) -> None:
         """No chosen backend runs it: raise, warn or say nothing, as the policy in force has it."""
         registry = self.registry
+        told = (registry.config, self.name, backend, how)
+        asked = (selection.label_of(backend), selection.origin)
         policy = self.stack.on_missing()
         if policy == "error":
-            raise messages.not_implemented(registry.config, self.name, backend, how, origin)
-        text = messages.fell_back(registry.config, self.name, backend, how, origin)
+            raise messages.not_implemented(*told, *asked)
+        text = messages.fell_back(*told, *asked)
         if backend.once.take(("logged", self.name)):
             registry.log.info("%s", text)
         if policy == "warn":
@@ -201,13 +215,20 @@ class Route(HostFunction):
 
     # -- what others have copied -------------------------------------------------------
 
-    def merge_copies(self) -> None:
-        """Bring the docstrings up to date that decorators above ours have copied."""
+    def merge_copies(self, read: bool = False) -> None:
+        """Bring the docstrings up to date that decorators above ours have copied.
+
+        Only with `read` are implementations read for it that were not read yet.
+        """
         copies = self._copies()
         if copies:
             from ._copies import update
+            from ._options import loaded_options
 
-            update(self, copies, self._merged)
+            if read:
+                loaded_options(self)
+
+            update(self, copies)
 
     def _copies(self) -> list[Any]:
         """What is public under the host function's name, down to our proxy if it is there."""
@@ -224,14 +245,15 @@ class Route(HostFunction):
 
 def _timed(function: Callable[..., Any], record: CallRecord) -> Callable[..., Any]:
     kind = kind_of(function)
-    return wrap(function, lambda: _Clock(record), kind)
+    return wrap(function, lambda: _Clock(record, kind.endswith("generator")), kind)
 
 
 class _Clock:
     """Times a body from its first step to its last, and sees whether it raised."""
 
-    def __init__(self, record: CallRecord) -> None:
+    def __init__(self, record: CallRecord, in_steps: bool) -> None:
         self._record = record
+        self._in_steps = in_steps
         self._started: float | None = None
 
     def __enter__(self) -> None:
@@ -239,7 +261,9 @@ class _Clock:
             self._started = time.perf_counter()
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._in_steps and kind is None:
+            return  # a generator that only yielded
         assert self._started is not None
         self._record.seconds = time.perf_counter() - self._started
-        ends = (StopIteration, StopAsyncIteration, GeneratorExit)
+        ends = (StopIteration, StopAsyncIteration, GeneratorExit) if self._in_steps else ()
         self._record.raised = kind is not None and not issubclass(kind, ends)

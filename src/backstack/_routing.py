@@ -53,14 +53,17 @@ class Plan:
     fits : set
         Shapes of calls that are passed on as they come: the number of positional
         arguments, followed by the keywords in their order.
+    last : bool
+        Whether it cannot decline: only plain functions can.
     """
 
-    __slots__ = ("_host", "_own", "_prefix", "backend", "fits", "function", "host_name")
+    __slots__ = ("_host", "_own", "_prefix", "backend", "fits", "function", "host_name", "last")
 
     def __init__(
-        self, host: Callee, host_name: str, backend: Any, function: Callable[..., Any]
+        self, host: Callee, host_name: str, backend: Any, function: Callable[..., Any], last: bool
     ) -> None:
         self.function = function
+        self.last = last
         self.backend = backend
         self.host_name = host_name
         self.fits: set[tuple[Any, ...]] = set()
@@ -82,10 +85,11 @@ class Plan:
             return args, kwargs, []
         extra = self._extra(kwargs)
         bound = self._bind(args, {k: v for k, v in kwargs.items() if k not in extra})
-        withheld = [name for name, value in extra.items() if value is ...]  # "not given"
+        # What signatures show for an option without a default means "not given".
+        withheld = [k for k, value in extra.items() if value is ... and k in self._own.keywords]
         for name in withheld:
             del extra[name]
-        if self._passes(args, kwargs, extra, bound):
+        if self._passes(args, kwargs, bound):
             if not extra and not withheld and len(self.fits) < _MOST_SHAPES:
                 self.fits.add(shape)
             return args, {k: v for k, v in kwargs.items() if k not in withheld}, []
@@ -116,16 +120,23 @@ class Plan:
         )
 
     def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        host = self._host
+        # Keys of its **kwargs may be called as its positional-only parameters are, which
+        # a call allows and `bind` takes amiss.
+        homonyms = {k: v for k, v in kwargs.items() if k in host.named and k not in host.keywords}
+        others = {k: v for k, v in kwargs.items() if k not in homonyms}
         try:
-            return self._host.signature.bind(*args, **kwargs).arguments
+            bound = host.signature.bind(*args, **others).arguments
         except TypeError as error:
             raise TypeError(f"{self.host_name}() {error}") from None
+        if homonyms and host.var_keyword:
+            bound[host.var_keyword] = {**bound.get(host.var_keyword, {}), **homonyms}
+        return bound
 
     def _passes(
         self,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
-        extra: dict[str, Any],
         bound: dict[str, Any],
     ) -> bool:
         """Whether the call means the same to the implementation as it stands."""
@@ -134,16 +145,20 @@ class Plan:
             return True
         if len(args) > self._prefix and not self._takes_rest():
             return False
-        for name in kwargs:
-            taken = name in own.keywords or (own.var_keyword and name not in own.named)
-            if not taken and name not in extra:
-                return False
+        if not all(self._takes_as_it_is(name, bound) for name in kwargs):
+            return False
         # What the host may leave out and the backend insists on has to be added.
         return not any(
             name not in bound and parameter.default is not EMPTY
             for name, parameter in self._host.named.items()
             if name in own.named and own.named[name].default is EMPTY
         )
+
+    def _takes_as_it_is(self, keyword: str, bound: dict[str, Any]) -> bool:
+        """Whether a keyword of the call reaches what it names, and nothing else."""
+        if keyword in self._own.keywords:
+            return keyword in self._host.keywords or keyword not in bound
+        return self._own.var_keyword is not None and keyword not in self._own.named
 
     def _reroute(
         self, args: tuple[Any, ...], bound: dict[str, Any], extra: dict[str, Any]
@@ -160,8 +175,8 @@ class Plan:
         named: dict[str, Any] = {}
         loose: dict[str, Any] = {}  # for the implementation's **kwargs
         dropped: list[str] = []
-        for name, value, default in _given(bound, extra, host):
-            if name in own.named and name not in named:
+        for name, value, default, is_key in _given(bound, extra, host):
+            if name in own.named and name not in named and not (is_key and name in host.named):
                 named[name] = value
             elif own.var_keyword and name not in own.keywords and name not in loose:
                 loose[name] = value
@@ -189,20 +204,16 @@ class Plan:
         for index, name in enumerate(own.positional):
             if name in named and (index < only or index < min(given, self._prefix) or needed):
                 last = index + 1
-        values = []
-        for name in own.positional[:last]:
-            if name in named:
-                values.append(named.pop(name))
-                continue
-            default = own.named[name].default
-            if default is EMPTY:
+        for name in own.positional[:only]:
+            if name not in named and own.named[name].default is EMPTY:
                 raise TypeError(
-                    f"{self.host_name}() on backend {self.backend.shown!r} needs its "
-                    f"positional-only parameter {name!r}, which this call does not give and "
-                    "which comes before one that it gives"
+                    f"{self.host_name}() on backend {self.backend.shown!r} needs its required "
+                    f"positional-only parameter {name!r}, which this call does not give"
                 )
-            values.append(default)
-        return values
+        return [
+            named.pop(name) if name in named else own.named[name].default
+            for name in own.positional[:last]
+        ]
 
 
 def signature_of(function: Any, name: str, backend: str) -> inspect.Signature:
@@ -213,7 +224,7 @@ def signature_of(function: Any, name: str, backend: str) -> inspect.Signature:
         )
     try:
         return inspect.signature(function)
-    except (ValueError, TypeError) as error:
+    except Exception as error:
         raise TypeError(
             f"Backend {backend!r} exports {name!r}, whose signature cannot be inspected "
             f"({error}); wrap it in a function that names its parameters"
@@ -226,6 +237,8 @@ def is_default(value: object, default: object) -> bool:
     Arrays and frames compare elementwise and some objects refuse to compare; all of
     these count as different.
     """
+    if default is EMPTY:
+        return False
     if value is default:
         return True
     try:
@@ -240,14 +253,16 @@ def is_default(value: object, default: object) -> bool:
 
 def _given(
     bound: dict[str, Any], extra: dict[str, Any], host: Callee
-) -> Iterator[tuple[str, Any, Any]]:
-    """Each argument with its name and the host's default; those that the host names first."""
+) -> Iterator[tuple[str, Any, Any, bool]]:
+    """Each argument: its name, the host's default, whether it is a key of the host's **kwargs."""
     for name, value in bound.items():
         if name in host.named:
-            yield name, value, host.named[name].default
+            yield name, value, host.named[name].default, False
     loose = bound.get(host.var_keyword, {}) if host.var_keyword else {}
-    for name, value in (*loose.items(), *extra.items()):
-        yield name, value, EMPTY
+    for name, value in extra.items():
+        yield name, value, EMPTY, False
+    for name, value in loose.items():
+        yield name, value, EMPTY, True
 
 
 def _shared_prefix(host: Callee, own: Callee) -> int:

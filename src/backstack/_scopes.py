@@ -78,6 +78,10 @@ class Selection:
             return self
         return Selection(self.labels, self.names, None, self.origin)
 
+    def label_of(self, backend: Any) -> str:
+        """What one of its backends was asked for as."""
+        return next((label for label in self.labels if label in backend.labels), backend.shown)
+
     @property
     def is_host(self) -> bool:
         """Whether the host's own implementation comes first."""
@@ -101,6 +105,10 @@ class Entry:
         self.on_missing = on_missing
         self.observer = observer
         self.token: Token[Any] | None = None
+
+    def again(self) -> Entry:
+        """The same once more, made nowhere yet."""
+        return Entry(self.owner, self.selection, self.on_missing, self.observer)
 
     def made_here(self) -> bool:
         """Whether the current context is the one that this entry was made in.
@@ -146,7 +154,7 @@ class State:
             self.selection = entry.selection or below.selection
             self.on_missing = entry.on_missing or below.on_missing
             self.observers = below.observers
-            if entry.observer is not None:
+            if entry.observer is not None and entry.observer not in self.observers:
                 self.observers += (entry.observer,)
         self.direct = None if self.observers else self.selection
 
@@ -233,7 +241,9 @@ class Stack:
         try:
             entry.token = self.top.set(State(entry, self.top.get()))
         except BaseException:  # an interrupt between the two assignments
-            self._put(self.state, without=entry)
+            top = self.state
+            if top is not None and top.entry is entry:
+                self.top.set(top.below)
             raise
 
     def leave(self, owner: object) -> None:
@@ -247,17 +257,20 @@ class Stack:
                 in_order = node is top and self.restores(entry.token, node.below)
                 if entry.made_here():
                     if not in_order:
-                        self._put(top, without=entry)
+                        self._put(top, without=node)
                     return
             node = node.below
 
-    def _put(self, top: State | None, without: Entry) -> None:
-        kept = [node for node in _nodes(top) if node.entry is not without]
-        below = None
-        for node in reversed(kept):
-            unchanged = node.below is below
-            below = node if unchanged else State(node.entry, below)
-        self.top.set(below)
+    def _put(self, top: State | None, without: State) -> None:
+        above = []
+        for node in _nodes(top):
+            if node is without:
+                break
+            above.append(node.entry)
+        rebuilt = without.below
+        for entry in reversed(above):
+            rebuilt = State(entry, rebuilt)
+        self.top.set(rebuilt)
 
     def restores(self, token: Token[Any] | None, below: State | None) -> bool:
         """Whether resetting to `token` leaves just what is `below`."""
@@ -287,34 +300,42 @@ class Activation:
 
     def __init__(self, stack: Stack, entry: Entry) -> None:
         self._stack = stack
-        self._first = entry
-        self._entries = [entry]  # the outermost first
+        # Its own, since the body may well leave the scope that it was decorated with.
+        self._bottom = Entry(self)
+        self._entries = [self._bottom, entry]  # the outermost first
         self._token: Token[State | None] | None = None
 
     def __enter__(self) -> None:
+        # Fresh ones each time: a context copied during an earlier step still holds the others.
+        self._entries = [entry.again() for entry in self._entries]
+        self._bottom = self._entries[0]
         stack = self._stack
         top = stack.state
         for entry in self._entries:
             top = State(entry, top)
-        self._token = stack.top.set(top)
         stack.claim(self._entries)
+        self._token = stack.top.set(top)
 
     def __exit__(self, *exc_info: object) -> None:
-        stack, token = self._stack, self._token
+        stack = self._stack
+        if not self._bottom.made_here():
+            return  # closed halfway, in a context where none of this was put in force
         inside = []
         for node in _nodes(stack.state):
             inside.append(node.entry)
-            if node.entry is self._first:
+            if node.entry is self._bottom:
+                self._restore(node.below)
                 break
-        else:
-            return  # closed in another context, where none of this is in force
+        for entry in inside:
+            entry.token = None  # no longer in force here
         self._entries = inside[::-1]
-        rest = node.below
-        assert token is not None  # entered before it is left
-        if stack.restores(token, rest):
-            stack.top.reset(token)
+
+    def _restore(self, below: State | None) -> None:
+        token = self._token
+        if token is not None and self._stack.restores(token, below):
+            self._stack.top.reset(token)
         else:
-            stack.top.set(rest)
+            self._stack.top.set(below)
 
 
 class Scope:

@@ -133,40 +133,40 @@ class Selector:
                     self._scopes[labels] = selection
 
     def _choose(self, labels: tuple[str, ...], origin: Origin) -> tuple[Selection, bool]:
-        candidates, failures = self._candidates(labels, origin)
-        while candidates:
-            label, backend = candidates[0]
-            if backend is None:
-                break
+        candidates = self._candidates(labels, origin)
+        failures: list[errors.BackendError] = []
+        usable: list[Backend | None] = []
+        for label, found in candidates:
+            if isinstance(found, errors.BackendError):
+                failures.append(found)
+                continue
             try:
-                self.registry.prepare(backend, label, origin)
-                break
+                if found is not None and not usable:  # later ones are loaded when reached
+                    self.registry.prepare(found, label, origin)
+                usable.append(found)
             except (errors.BackendLoadError, errors.BackendUnavailableError) as error:
                 failures.append(error)
-                del candidates[0]
-        if not candidates:
+        if not usable:
             raise _first_of(failures)
         for failure in failures:
             self.skip(failure)
         names = tuple(dict.fromkeys(map(self.registry.canonical, labels)))
-        backends = tuple(backend for _, backend in candidates)
-        return Selection(labels, names, backends, origin), not failures
+        return Selection(labels, names, tuple(usable), origin), not failures
 
     def _candidates(
         self, labels: tuple[str, ...], origin: Origin
-    ) -> tuple[list[tuple[str, Backend | None]], list[errors.BackendError]]:
-        """Each backend that is there, under the first label that means it, up to the host."""
-        candidates: dict[Backend | None, str] = {}
-        missing: list[errors.BackendError] = []
+    ) -> list[tuple[str, Backend | errors.BackendError | None]]:
+        """Each label with the backend that it means, or why there is none, up to the host."""
+        candidates: dict[Any, str] = {}
         for label in labels:
             try:
                 candidates.setdefault(self.registry.resolve(label, origin), label)
-            except errors.BackendNotInstalledError as error:
-                missing.append(error)
-        pairs = [(label, backend) for backend, label in candidates.items()]
+            except (errors.BackendNotInstalledError, errors.BackendLoadError) as error:
+                candidates[error] = label
+        pairs = [(label, found) for found, label in candidates.items()]
         if None in candidates:  # nothing is ever reached behind the host
             pairs = pairs[: list(candidates).index(None) + 1]
-        return pairs, missing
+        return pairs
 
     def skip(self, error: errors.BackendError) -> None:
         """Say that a preferred backend was passed over for the next one."""
@@ -181,7 +181,7 @@ class Selector:
     def reach(self, backend: Any, selection: Selection) -> bool:
         """Whether a later preference can be used; loads it, now that it is reached."""
         try:
-            self.registry.prepare(backend, backend.shown, selection.origin)
+            self.registry.prepare(backend, selection.label_of(backend), selection.origin)
         except (errors.BackendLoadError, errors.BackendUnavailableError) as error:
             self.skip(error)
             return False

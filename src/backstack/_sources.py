@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import sys
 from collections.abc import Iterator
 from importlib.machinery import ModuleSpec
@@ -17,7 +18,9 @@ from typing import Any
 from ._names import ADAPTER_FIELDS
 from ._records import MISSING, UNREADABLE, Declaration
 
-_LARGEST = 1 << 20  # bytes; parsing more takes longer than importing it would
+_LARGEST = 1 << 20  # characters; parsing more takes longer than importing it would
+_DEFINITION = re.compile(r"(?:async\s+)?def\s+\w+\s*\(")
+_STATEMENT = re.compile(r"(?:from|import)\s|(?:name|aliases|__all__)\b.*=")
 
 _Body = list[ast.stmt]
 
@@ -31,6 +34,8 @@ def read_declaration(module: str, attribute: str) -> Declaration:
         source = _source(module)
         if source is None:
             return UNREADABLE
+        if len(source) > _LARGEST:
+            source = _skeleton(source)
         tree = ast.parse(source)
         return _declaration(tree.body, attribute) if attribute else _read(tree.body)
     except (Exception, RecursionError):
@@ -41,11 +46,33 @@ def _source(module: str) -> str | None:
     spec = _find_spec(module)
     if spec is None or spec.loader is None:
         return None
-    if spec.origin and os.path.isfile(spec.origin) and os.path.getsize(spec.origin) > _LARGEST:
-        return None
     get_source = getattr(spec.loader, "get_source", None)
     source = get_source(module) if get_source is not None else None
-    return source if isinstance(source, str) and len(source) <= _LARGEST else None
+    return source if isinstance(source, str) else None
+
+
+def _skeleton(source: str) -> str:
+    """Of a source too long to parse, the top-level statements that can declare something."""
+    lines = source.split("\n")
+    kept = []
+    for number, line in enumerate(lines):
+        if _DEFINITION.match(line):
+            kept.append(f"{line.partition('(')[0]}(): ...")
+        elif _STATEMENT.match(line):
+            kept.append(_statement(lines[number : number + 100]))
+    return "\n".join(kept)
+
+
+def _statement(lines: list[str]) -> str:
+    """The statement that begins with the first of `lines`."""
+    for end in range(1, len(lines) + 1):
+        statement = "\n".join(lines[:end])
+        try:
+            ast.parse(statement)
+        except SyntaxError:
+            continue
+        return statement
+    raise ValueError("no statement ends here")
 
 
 def _find_spec(module: str) -> ModuleSpec | None:
@@ -57,10 +84,15 @@ def _find_spec(module: str) -> ModuleSpec | None:
         if name and path is None:
             return None  # the parent is no package
         name = f"{name}.{part}" if name else part
-        spec = _first_spec(name, path)
-        if spec is None:
+        try:
+            spec = _first_spec(name, path)
+            locations = spec.submodule_search_locations if spec is not None else None
+            inside = None if locations is None else list(locations)
+        except KeyError:  # a namespace inside a package that is not imported
+            spec, inside = None, [os.path.join(entry, part) for entry in path or ()]
+        if spec is None and inside is None:
             return None
-        path = _search_path(spec, path, part)
+        path = inside
     return spec
 
 
@@ -71,15 +103,6 @@ def _first_spec(name: str, path: list[str] | None) -> ModuleSpec | None:
         if spec is not None:
             return spec  # type: ignore[no-any-return]
     return None
-
-
-def _search_path(spec: ModuleSpec, parent: list[str] | None, part: str) -> list[str] | None:
-    if spec.submodule_search_locations is None:
-        return None
-    try:
-        return list(spec.submodule_search_locations)
-    except KeyError:  # a namespace inside a package that is not imported
-        return [os.path.join(entry, part) for entry in parent or ()]
 
 
 def _declaration(body: _Body, attribute: str) -> Declaration:
@@ -116,7 +139,7 @@ def _read_class(node: ast.ClassDef, classes: dict[str, ast.ClassDef]) -> Declara
 def _read_namespace(keywords: list[ast.keyword]) -> Declaration:
     values = {keyword.arg: keyword.value for keyword in keywords if keyword.arg is not None}
     body: _Body = [
-        ast.Assign(targets=[ast.Name(id=name)], value=value, lineno=1)
+        ast.Assign(targets=[ast.Name(id=name, ctx=ast.Store())], value=value, lineno=1)
         for name, value in values.items()
     ]
     return _read(body, plain=len(values) == len(keywords))

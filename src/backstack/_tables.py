@@ -34,27 +34,36 @@ class Table:
 
 def settle(registered: Iterable[Backend], installed: Iterable[Backend], config: Config) -> Table:
     """Give each label to one backend: to a registered one, a trusted one, the first by name."""
-    order = (*registered, *sorted(installed, key=lambda backend: not backend.trusted))
-    table = Table(order)
-    for backend in order:
-        backend.shadowed = None
-        if backend.refusal is None and backend.name is not None:
-            winner = _give(table, backend.name, backend)
-            if winner is not backend and backend.provider is not None:
-                backend.shadowed = f"{backend.name!r} is provided by {winner.provider}"
-    for backend in order:
-        if backend.refusal is None and backend.shadowed is None:
-            for alias in backend.aliases:
+    registered, installed = tuple(registered), tuple(installed)
+    tiers = (
+        registered,
+        tuple(backend for backend in installed if backend.trusted),
+        tuple(backend for backend in installed if not backend.trusted),
+    )
+    table = Table(tuple(backend for tier in tiers for backend in tier))
+    for tier in tiers:  # within one, a name comes before an alias, and then the order counts
+        accepted = [backend for backend in tier if backend.refusal is None]
+        for backend in accepted:
+            backend.shadowed = None
+            if backend.name is not None:
+                winner = _give(table, backend.name, backend)
+                if winner is not backend and backend.provider is not None:
+                    backend.shadowed = f"its name {backend.name!r} is {winner.shown_provider}'s"
+        for backend in accepted:
+            for alias in backend.aliases if backend.shadowed is None else ():
                 _give(table, alias, backend)
-    for backend in order:
-        for label in backend.labels if backend.refusal is not None else ():
-            if label in table.labels:
-                table.contested.setdefault(label, []).append(backend)
-            else:
+    for backend in table.backends:
+        for label in backend.labels if backend.refusal or backend.shadowed else ():
+            if label not in table.labels:
                 table.refused.setdefault(label, backend)
+            elif backend not in table.contested.get(label, ()):
+                table.contested.setdefault(label, []).append(backend)
     for alias, name in config.trusted_labels.items():
-        if name in table.labels:  # the host's own aliases hold for whoever has the name
+        # The host's own aliases hold for whoever has the name.
+        if name in table.labels:
             table.labels.setdefault(alias, table.labels[name])
+        elif name in table.refused:
+            table.refused.setdefault(alias, table.refused[name])
     return table
 
 

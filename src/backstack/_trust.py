@@ -81,7 +81,9 @@ def check_loaded(
     claimed = next((labels[label] for label in (name, *aliases) if label in labels), None)
     if claimed is None:
         return None
-    return claimed, f"an adapter named {claimed!r} from its own provider", f"one named {name!r}"
+    mismatch = _mismatch(backend.provider, config.trusted[claimed])
+    told_late = f"one named {name!r} that says so only once it runs"
+    return claimed, *(mismatch or (f"a provider that tells its name {claimed!r}", told_late))
 
 
 def own_labels(

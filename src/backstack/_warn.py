@@ -10,7 +10,7 @@ from types import FrameType
 
 from .errors import BackstackWarning
 
-_MACHINERY = frozenset({"backstack", "wrapt", "contextlib", "functools"})
+_MACHINERY = frozenset({"backstack", "wrapt", "contextlib", "functools", "importlib"})
 
 
 def warn(message: str, category: type[BackstackWarning], packages: Collection[str]) -> None:

@@ -122,11 +122,10 @@ class BackendDispatcher:
     def _changed(self) -> None:
         self._selector.forget()
         self._stack.process.unsettle()
-        routes = [function._self_route for function in self.functions.values()]
-        for route in routes:
-            route.plans.clear()
-        for route in routes:
-            route.merge_copies()
+        kept = self._registry.table().backends
+        for function in self.functions.values():
+            function._self_route.forget(kept)
+            function._self_route.merge_copies()
 
     # -- for the host ------------------------------------------------------------------
 
@@ -223,7 +222,9 @@ class BackendDispatcher:
         BackendLoadError
             If it cannot be a backend; says why.
         """
-        return self._registry.register(adapter, exclusive)
+        registration = self._registry.register(adapter, exclusive)
+        self._merge_all()
+        return registration
 
     def discover(self) -> None:
         """Load every backend that may be loaded, so that signatures and docstrings show all.
@@ -231,8 +232,11 @@ class BackendDispatcher:
         For documentation builds. A backend that fails costs only itself.
         """
         self._registry.load_all()
+        self._merge_all()
+
+    def _merge_all(self) -> None:
         for function in self.functions.values():
-            function._self_route.merge_copies()
+            function._self_route.merge_copies(read=True)
 
     def refresh(self) -> None:
         """Look again for what is installed, and give every warning anew."""

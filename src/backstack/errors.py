@@ -75,8 +75,10 @@ class BackendError(Exception):
             setattr(self, key, value)  # not vars(): ImportError.name is no dictionary entry
 
     def __reduce__(self) -> tuple[Any, ...]:
-        notes = getattr(self, "__notes__", [])
-        return _rebuild, (type(self), str(self), self._data, list(notes))
+        data = {**self._data, **vars(self)}
+        notes = data.pop("__notes__", [])
+        del data["_data"]
+        return _rebuild, (type(self), str(self), data, list(notes))
 
 
 def _rebuild(cls: type[BackendError], message: str, data: dict[str, Any], notes: list[str]) -> Any:

@@ -28,6 +28,8 @@ class Settings:
     <settings of demo: backend='cpu', on_missing='error', trust='warn'>
     """
 
+    __slots__ = ("_registry", "_selector", "_stack")  # so that a misspelt setting is an error
+
     def __init__(self, selector: Selector, stack: Stack) -> None:
         self._selector = selector
         self._registry = selector.registry
