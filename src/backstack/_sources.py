@@ -8,6 +8,7 @@ in the search path of the parent's *spec*.
 from __future__ import annotations
 
 import ast
+import contextlib
 import os
 import re
 import sys
@@ -36,9 +37,9 @@ def read_declaration(module: str, attribute: str) -> Declaration:
             return UNREADABLE
         if len(source) > _LARGEST:
             source = _skeleton(source)
-        tree = ast.parse(source)
-        return _declaration(tree.body, attribute) if attribute else _read(tree.body)
-    except (Exception, RecursionError):
+        body = _parse(source)
+        return _declaration(body, attribute) if attribute else _read(body)
+    except Exception:
         return UNREADABLE
 
 
@@ -49,6 +50,15 @@ def _source(module: str) -> str | None:
     get_source = getattr(spec.loader, "get_source", None)
     source = get_source(module) if get_source is not None else None
     return source if isinstance(source, str) else None
+
+
+def _parse(source: str) -> _Body:
+    # Before Python 3.13 two threads that parse at once can upset each other's count of the
+    # recursion depth (python/cpython#106905); the next attempt then succeeds.
+    for _ in range(2):
+        with contextlib.suppress(SystemError, RecursionError):
+            return ast.parse(source).body
+    return ast.parse(source).body
 
 
 def _skeleton(source: str) -> str:
