@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from types import EllipsisType, MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from ._names import did_you_mean, label_problem, normalize_distribution
 
@@ -27,8 +26,7 @@ _FIELDS = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class TrustedBackend:
+class TrustedBackend(NamedTuple):
     """A backend that the host knows, and what its provider must look like.
 
     An empty tuple means that the host does not care about that field.
@@ -52,8 +50,7 @@ class TrustedBackend:
         return f"pip install {package}" if package else None
 
 
-@dataclass(frozen=True)
-class Config:
+class Config(NamedTuple):
     """The whole of a host's configuration."""
 
     group: str

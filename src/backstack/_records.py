@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, field
-from types import ModuleType
-from typing import Any
+from collections.abc import Mapping
+from types import MappingProxyType, ModuleType
+from typing import Any, NamedTuple
 
 from ._names import ADAPTER_FIELDS
 from ._warn import Once
@@ -19,8 +19,7 @@ class _Missing:
 MISSING: Any = _Missing()  # nothing there, where None would be something
 
 
-@dataclass(frozen=True)
-class Declaration:
+class Declaration(NamedTuple):
     """What an adapter's source says, read without running it.
 
     Attributes
@@ -41,15 +40,14 @@ class Declaration:
     name: Any = MISSING
     aliases: Any = MISSING
     exports: tuple[str, ...] = ()
-    options: dict[str, dict[str, Any]] = field(default_factory=dict)
+    options: Mapping[str, dict[str, Any]] = MappingProxyType({})
     computed: bool = True
 
 
 UNREADABLE = Declaration()
 
 
-@dataclass(frozen=True)
-class Provider:
+class Provider(NamedTuple):
     """The entry point that offers an adapter, and the distribution that ships it."""
 
     entry_names: tuple[str, ...]
@@ -177,7 +175,6 @@ class Backend:
         }
 
 
-@dataclass
 class CallRecord:
     """What one dispatched call came to.
 
@@ -199,17 +196,25 @@ class CallRecord:
         Whether it raised.
     """
 
-    function: str
-    chosen: str | tuple[str, ...]
-    chosen_by: str
-    ran_on: str | None = None
-    reason: str | None = None
-    seconds: float | None = None
-    raised: bool = False
+    __slots__ = ("chosen", "chosen_by", "function", "raised", "ran_on", "reason", "seconds")
+
+    def __init__(self, function: str, chosen: str | tuple[str, ...], chosen_by: str) -> None:
+        self.function = function
+        self.chosen = chosen
+        self.chosen_by = chosen_by
+        self.ran_on: str | None = None
+        self.reason: str | None = None
+        self.seconds: float | None = None
+        self.raised = False
+
+    def __repr__(self) -> str:
+        return (
+            f"<CallRecord {self.function}: {self.chosen!r} chosen by {self.chosen_by}, ran on "
+            f"{self.ran_on!r}>"
+        )
 
 
-@dataclass(frozen=True)
-class BackendRecord:
+class BackendRecord(NamedTuple):
     """What `backends()` tells of one installed backend.
 
     Attributes

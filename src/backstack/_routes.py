@@ -209,9 +209,11 @@ class Route(HostFunction):
         None where nothing is to be left out; a `TypeError` that says whose option it is
         where it asks for something.
         """
+        if not kwargs:
+            return None
         from ._options import without_options
 
-        return without_options(self, kwargs) if kwargs else None
+        return without_options(self, kwargs)
 
     # -- what others have copied -------------------------------------------------------
 

@@ -13,9 +13,8 @@ import inspect
 import threading
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar, Token
-from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Literal, NamedTuple, TypeVar, cast
 
 from ._bodies import kind_of, wrap
 
@@ -23,8 +22,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 Kind = Literal["call", "scope", "setting", "variable", "default", "query"]
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(NamedTuple):
     """Who chose: the call, a scope, the setting, or an environment variable."""
 
     kind: Kind

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
 
 from ._config import Config
 from ._names import label_problem, usable_aliases
 from ._records import MISSING, Backend
 
 
-@dataclass(frozen=True)
 class Table:
     """The labels of one host's backends.
 
@@ -26,10 +24,13 @@ class Table:
         For a label that several claim, those that did not get it.
     """
 
-    backends: tuple[Backend, ...] = ()
-    labels: dict[str, Backend] = field(default_factory=dict)
-    refused: dict[str, Backend] = field(default_factory=dict)
-    contested: dict[str, list[Backend]] = field(default_factory=dict)
+    __slots__ = ("backends", "contested", "labels", "refused")
+
+    def __init__(self, backends: tuple[Backend, ...] = ()) -> None:
+        self.backends = backends
+        self.labels: dict[str, Backend] = {}
+        self.refused: dict[str, Backend] = {}
+        self.contested: dict[str, list[Backend]] = {}
 
 
 def settle(registered: Iterable[Backend], installed: Iterable[Backend], config: Config) -> Table:
