@@ -70,7 +70,8 @@ def _generator(
 ) -> Callable[..., Any]:
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         inside = around()
-        body = function(*args, **kwargs)
+        with inside:  # a dispatched function chooses when it is called
+            body = function(*args, **kwargs)
         step, value = body.send, None
         while True:
             try:
@@ -105,7 +106,8 @@ def _async_generator(
 ) -> Callable[..., Any]:
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
         inside = around()
-        body = function(*args, **kwargs)
+        with inside:  # a dispatched function chooses when it is called
+            body = function(*args, **kwargs)
         step, value = partial(_first, body), None
         while True:
             try:

@@ -51,7 +51,7 @@ class TrustedBackend(NamedTuple):
 
 
 class Config(NamedTuple):
-    """The whole of a host's configuration."""
+    """The whole of a host's configuration; `trusted_labels` has each name for each label."""
 
     group: str
     host: str
@@ -62,15 +62,7 @@ class Config(NamedTuple):
     keyword: str
     variable: str | None
     trust_variable: str
-
-    @property
-    def trusted_labels(self) -> dict[str, str]:
-        """Every name and alias that the host lists, with its canonical name."""
-        return {
-            label: name
-            for name, backend in self.trusted.items()
-            for label in (name, *backend.aliases)
-        }
+    trusted_labels: Mapping[str, str]
 
 
 def make_config(
@@ -92,10 +84,12 @@ def make_config(
         env_var if env_var is None else default if env_var is ... else _text(env_var, "env_var")
     )
     reserved = _reserved(reserved_backends)
+    trusted = _trusted(trusted_backends, reserved)
+    labels = {label: name for name, b in trusted.items() for label in (name, *b.aliases)}
     return Config(
         group=group,
         host=host,
-        trusted=MappingProxyType(_trusted(trusted_backends, reserved)),
+        trusted=MappingProxyType(trusted),
         reserved=MappingProxyType(reserved),
         on_missing=check_option(on_missing, ON_MISSING, "on_missing"),
         trust=check_option(trust, TRUST, "trust"),
@@ -103,6 +97,7 @@ def make_config(
         variable=variable,
         # Turning the selector's variable off must not turn off the operator's lock.
         trust_variable=f"{variable or default}_TRUST",
+        trusted_labels=MappingProxyType(labels),
     )
 
 

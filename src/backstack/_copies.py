@@ -12,7 +12,7 @@ from typing import Any
 from ._docstrings import merged_docstring
 from ._options import Option, known_options
 from ._plans import HostFunction
-from ._signatures import merge, without_options
+from ._signatures import merge, unmerge
 
 
 def update(function: HostFunction, copies: list[Any]) -> None:
@@ -33,4 +33,4 @@ def _update_signature(function: HostFunction, copy: Any, options: list[Option]) 
         return
     ours = function.keyword in signature.parameters
     if ours or signature == getattr(function.host, "__signature__", None):
-        copy.__signature__ = merge(function, without_options(function, signature), options)
+        copy.__signature__ = merge(function, unmerge(function, signature), options)

@@ -202,7 +202,7 @@ def _is_usual(sections: list[Section], lines: list[str]) -> bool:
 
 def _can_be_read(text: str) -> bool:
     try:
-        _parse(text)
+        _parse(inspect.cleandoc(text))
     except Exception:
         return False
     return True

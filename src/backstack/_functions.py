@@ -75,21 +75,16 @@ def explain_recursion(error: RecursionError, route: Route, backend: Backend | No
     hint = f"call it with {route.keyword}={CPU!r}"
     if backend is None or any(hint in note for note in getattr(error, "__notes__", ())):
         return
-    calls = 0
-    frame: types.FrameType | None = sys._getframe(1)
+    own = sys._getframe(1)  # of the call path, whichever function's it is
+    frame, calls = own.f_back, 1
     while frame is not None and calls < 2:
-        calls += frame.f_code is _CALL_CODE and frame.f_locals.get("route") is route
+        calls += frame.f_code is own.f_code and frame.f_locals.get("route") is route
         frame = frame.f_back
     if calls == 2:
         error.add_note(
             f"{route.name}() of backend {backend.shown!r} calls the host's {route.name}(), which "
             f"runs on {backend.shown!r} again. To reach the host's own implementation, {hint}."
         )
-
-
-_CALL_CODE = next(
-    constant for constant in make_call.__code__.co_consts if isinstance(constant, types.CodeType)
-)
 
 
 class DispatchedFunction(wrapt.BaseObjectProxy):  # type: ignore[type-arg]
@@ -118,6 +113,7 @@ class DispatchedFunction(wrapt.BaseObjectProxy):  # type: ignore[type-arg]
     @__signature__.setter
     def __signature__(self, signature: inspect.Signature) -> None:
         self.__wrapped__.__signature__ = signature
+        self._self_route.__dict__.pop("callee", None)
 
     @__signature__.deleter
     def __signature__(self) -> None:

@@ -152,13 +152,19 @@ def unlisted_reason(config: Config) -> str:
 
 
 def not_implemented(
-    config: Config, function: str, backend: Backend, how: str, label: str, origin: Origin
+    config: Config,
+    function: str,
+    keyword: str,
+    backend: Backend,
+    how: str,
+    label: str,
+    origin: Origin,
 ) -> Exception:
     """It lacks the function, and falling back is forbidden."""
     return errors.NotImplementedByBackendError(
         f"Backend {asked(label, backend.name)} {how} {config.host}'s {function}(){_by(origin)}, "
-        "and on_missing='error' forbids falling back. To run the host's own: backend='cpu', or "
-        "on_missing='warn' or 'host'.",
+        "and on_missing='error' forbids falling back. To run the host's own: "
+        f"{keyword}={CPU!r}, or on_missing='warn' or 'host'.",
         function=function,
         **_data(config, label, backend.name, origin),
     )

@@ -9,7 +9,7 @@ from typing import Any
 from . import errors
 from ._plans import HostFunction
 from ._records import MISSING, Backend
-from ._routing import Callee, is_default
+from ._routing import is_default
 from ._scopes import Origin, Selection
 
 _NOBODY = Selection((), (), None, Origin("default"))  # asked: signatures are only looked at
@@ -32,7 +32,7 @@ def loaded_options(function: HostFunction) -> list[Option]:
 
 def known_options(function: HostFunction) -> list[Option]:
     """The options of those implementations that were read already."""
-    host = Callee(function.signature())
+    host = function.callee
     options: list[Option] = []
     for backend in function.registry.loaded():
         plan = function.plans.get(backend)
@@ -47,8 +47,12 @@ def known_options(function: HostFunction) -> list[Option]:
 
 
 def without_options(function: HostFunction, kwargs: dict[str, Any]) -> dict[str, Any] | None:
-    """See `Route.without_options` of the routes."""
-    host = Callee(function.signature())
+    """`kwargs` for the host: options of backends left out where they are at their defaults.
+
+    None where there is nothing to leave out; `TypeError` where one asks for something,
+    which says whose it is.
+    """
+    host = function.callee
     if host.var_keyword is not None:
         return None
     strange = [name for name in kwargs if name not in host.keywords and name not in host.named]

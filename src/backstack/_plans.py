@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from ._registry import Registry
 from ._scopes import Selection
 
 if TYPE_CHECKING:
-    from ._routing import Plan
+    from ._routing import Callee, Plan
 
 
 class HostFunction:
@@ -55,12 +56,19 @@ class HostFunction:
         kept = [p for p in signature.parameters.values() if p.name != self.keyword]
         return signature.replace(parameters=kept)
 
+    @functools.cached_property
+    def callee(self) -> Callee:
+        """What the host's function takes, besides the selector."""
+        from ._routing import Callee
+
+        return Callee(self.signature())
+
     def plan(self, backend: Backend, selection: Selection) -> Plan | None:
         """How calls reach `backend`; None if it lacks this function."""
         if backend in self.plans:
             return self.plans[backend]
         from ._loading import AdapterError, read_function
-        from ._routing import Callee, Plan
+        from ._routing import Plan
 
         try:
             function = read_function(backend, self.name)
@@ -72,7 +80,7 @@ class HostFunction:
         plan = None
         if function is not MISSING:
             last = kind_of(self.host) != "function"
-            plan = Plan(Callee(self.signature()), self.name, backend, function, last)
+            plan = Plan(self.callee, self.name, backend, function, last)
         self.plans[backend] = plan
         return plan
 

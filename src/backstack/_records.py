@@ -80,16 +80,20 @@ class Backend:
         Its other labels.
     trusted : bool
         Whether the host vouches for it.
+    may_be_trusted : bool
+        Whether its provider is one that the host lists, and its name is not known yet.
     refusal : tuple of (str, str, str) or None
         Why it must not be used: the trusted name, what the host expects, what was found.
     shadowed : str or None
         Why another backend has its name.
     adapter : object or None
         The adapter, once loaded.
-    failure : str or None
-        What went wrong the last time it was asked for.
-    available : bool or None
-        Whether it said that it can run here; None while it was not asked, or said no.
+    exports : frozenset of str or None
+        What its ``__all__`` lists, once loaded; None where there is none.
+    failure, unavailable : str or None
+        What went wrong the last time it was asked for; why it said that it cannot run here.
+    available : bool
+        Whether it said that it can run here; then it is not asked again.
     problems : list of str
         What is to be warned of when it is used.
     once : Once
@@ -102,6 +106,7 @@ class Backend:
         self.name: str | None = None
         self.aliases: tuple[str, ...] = ()
         self.trusted = False
+        self.may_be_trusted = False
         self.refusal: tuple[str, str, str] | None = None
         self.shadowed: str | None = None
         self.adapter: Any = None
@@ -191,7 +196,8 @@ class CallRecord:
     reason : str or None
         Why it ran elsewhere than on the first choice.
     seconds : float or None
-        How long; for coroutines and generators until their body ended. None while it runs.
+        How long; for coroutines and generators until their body ended. None while it runs,
+        and where nothing ran.
     raised : bool
         Whether it raised.
     """

@@ -220,8 +220,8 @@ class Registry:
                 break
             if backend.adapter is not None or not backend.declared.computed or backend.refusal:
                 continue
-            if not backend.trusted and (listed or self.trust == "require"):
-                continue  # it could not be trusted with that label, or not at all
+            if self.forbids(backend) or (listed and not backend.may_be_trusted):
+                continue  # it could not be trusted at all, or not with that label
             self._warn_if_unlisted(backend)  # its code is about to run, asked for or not
             try:
                 self._load(backend)
@@ -231,7 +231,7 @@ class Registry:
 
     def forbids(self, backend: Backend) -> bool:
         """Whether it is refused because the host does not list it."""
-        return self.trust == "require" and not backend.trusted
+        return self.trust == "require" and not (backend.trusted or backend.may_be_trusted)
 
     def _absent(self, label: str, origin: Origin) -> Exception:
         if label in self.config.trusted_labels:
@@ -246,12 +246,16 @@ class Registry:
         self._warn_if_unlisted(backend)  # before its code runs, so that an error prevents it
         if backend.adapter is None:
             self._load(backend, label, origin)
+            if self.forbids(backend):  # only now known not to be the listed one
+                raise messages.untrusted(self.config, backend, label, origin)
+            self._warn_if_unlisted(backend)
             self._warn_of_problems(backend)
             if backend.shadowed is not None:
                 raise messages.load_failed(self.config, backend, backend.shadowed, label, origin)
             if label not in backend.labels:
                 raise self._absent(label, origin)  # its source promised what it does not keep
-        self._warn_of_problems(backend)
+        else:
+            self._warn_of_problems(backend)
         if not backend.available:
             self._ask(backend, label, origin)
 
@@ -261,7 +265,7 @@ class Registry:
         """Run the backend's code and take its labels; nothing is kept where that fails."""
         from ._loading import FAILURES, AdapterError, RefusedError, describe, load
 
-        before = backend.labels
+        before = backend.name, {*backend.labels}
         try:
             load(backend, self.config)
         except RefusedError:
@@ -275,7 +279,7 @@ class Registry:
             ) from error
         backend.failure = None
         self.log.debug("Loaded backend %r from %s", backend.name, backend.provider)
-        if (backend.labels[0], {*backend.labels}) != (before[:1] and before[0], {*before}):
+        if (backend.name, {*backend.labels}) != before:
             self._republish()
 
     def _republish(self) -> None:
@@ -384,7 +388,7 @@ class Registry:
         )
 
     def _warn_if_unlisted(self, backend: Backend) -> None:
-        if backend.trusted:
+        if backend.trusted or backend.may_be_trusted:
             return
         backend.once.warn(
             "unlisted",

@@ -162,12 +162,11 @@ class Route(HostFunction):
     def _give_up(self, backend: Backend, how: str, selection: Selection) -> None:
         """No chosen backend runs it: raise, warn or say nothing, as the policy in force has it."""
         registry = self.registry
-        told = (registry.config, self.name, backend, how)
-        asked = (selection.label_of(backend), selection.origin)
+        told = (backend, how, selection.label_of(backend), selection.origin)
         policy = self.stack.on_missing()
         if policy == "error":
-            raise messages.not_implemented(*told, *asked)
-        text = messages.fell_back(*told, *asked)
+            raise messages.not_implemented(registry.config, self.name, self.keyword, *told)
+        text = messages.fell_back(registry.config, self.name, *told)
         if backend.once.take(("logged", self.name)):
             registry.log.info("%s", text)
         if policy == "warn":
@@ -234,15 +233,17 @@ class Route(HostFunction):
 
     def _copies(self) -> list[Any]:
         """What is public under the host function's name, down to our proxy if it is there."""
-        public: Any = sys.modules.get(getattr(self.host, "__module__", None) or "")
-        for name in getattr(self.host, "__qualname__", "<locals>").split("."):
-            public = getattr(public, name, None)
-        copies = []
+        module = sys.modules.get(getattr(self.host, "__module__", None) or "")
+        # Not by getattr, which could run a module's __getattr__.
+        public = vars(module).get(getattr(self.host, "__qualname__", "")) if module else None
+        copies: list[Any] = []
         proxy = self.proxy()
-        while public is not None and public is not proxy:
+        while public is not proxy:
+            if public is None or public in copies:
+                return []
             copies.append(public)
             public = getattr(public, "__wrapped__", None)
-        return copies if public is not None else []
+        return copies
 
 
 def _timed(function: Callable[..., Any], record: CallRecord) -> Callable[..., Any]:

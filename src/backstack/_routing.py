@@ -53,11 +53,13 @@ class Plan:
     fits : set
         Shapes of calls that are passed on as they come: the number of positional
         arguments, followed by the keywords in their order.
+    own : Callee
+        What the implementation takes.
     last : bool
         Whether it cannot decline: only plain functions can.
     """
 
-    __slots__ = ("_host", "_own", "_prefix", "backend", "fits", "function", "host_name", "last")
+    __slots__ = ("_host", "_prefix", "backend", "fits", "function", "host_name", "last", "own")
 
     def __init__(
         self, host: Callee, host_name: str, backend: Any, function: Callable[..., Any], last: bool
@@ -68,13 +70,8 @@ class Plan:
         self.host_name = host_name
         self.fits: set[tuple[Any, ...]] = set()
         self._host = host
-        self._own = Callee(signature_of(function, host_name, backend.shown))
-        self._prefix = _shared_prefix(host, self._own)
-
-    @property
-    def own(self) -> Callee:
-        """What the implementation takes."""
-        return self._own
+        self.own = Callee(signature_of(function, host_name, backend.shown))
+        self._prefix = _shared_prefix(host, self.own)
 
     def route(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -86,7 +83,7 @@ class Plan:
         extra = self._extra(kwargs)
         bound = self._bind(args, {k: v for k, v in kwargs.items() if k not in extra})
         # What signatures show for an option without a default means "not given".
-        withheld = [k for k, value in extra.items() if value is ... and k in self._own.keywords]
+        withheld = [k for k, value in extra.items() if value is ... and k in self.own.keywords]
         for name in withheld:
             del extra[name]
         if self._passes(args, kwargs, bound):
@@ -97,7 +94,7 @@ class Plan:
 
     def _extra(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         """The keywords that the host does not know; the backend has to."""
-        host, own = self._host, self._own
+        host, own = self._host, self.own
         extra = {k: v for k, v in kwargs.items() if k not in host.keywords}
         for name in list(extra):
             known = name in own.keywords and name not in host.named
@@ -113,7 +110,7 @@ class Plan:
                 f"{self.host_name}() got some positional-only arguments passed as keyword "
                 f"arguments: {name!r}"
             )
-        known = {*self._host.keywords, *self._own.keywords}
+        known = {*self._host.keywords, *self.own.keywords}
         return TypeError(
             f"{self.host_name}() on backend {self.backend.shown!r} got an unexpected keyword "
             f"argument {name!r}.{did_you_mean(name, known)}"
@@ -140,7 +137,7 @@ class Plan:
         bound: dict[str, Any],
     ) -> bool:
         """Whether the call means the same to the implementation as it stands."""
-        own = self._own
+        own = self.own
         if own.takes_anything:
             return True
         if len(args) > self._prefix and not self._takes_rest():
@@ -156,15 +153,15 @@ class Plan:
 
     def _takes_as_it_is(self, keyword: str, bound: dict[str, Any]) -> bool:
         """Whether a keyword of the call reaches what it names, and nothing else."""
-        if keyword in self._own.keywords:
+        if keyword in self.own.keywords:
             return keyword in self._host.keywords or keyword not in bound
-        return self._own.var_keyword is not None and keyword not in self._own.named
+        return self.own.var_keyword is not None and keyword not in self.own.named
 
     def _reroute(
         self, args: tuple[Any, ...], bound: dict[str, Any], extra: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any], list[str]]:
         """Pass each argument by its name, in whatever way the implementation takes it."""
-        host, own = self._host, self._own
+        host, own = self._host, self.own
         rest = bound.get(host.var_positional or "", ())
         if rest and not self._takes_rest():
             raise TypeError(
@@ -191,14 +188,14 @@ class Plan:
         return (*positional, *rest), {**named, **loose}, dropped
 
     def _takes_rest(self) -> bool:
-        own = self._own
+        own = self.own
         return own.var_positional is not None and (
             self._prefix == len(own.positional) == len(self._host.positional)
         )
 
     def _positional(self, named: dict[str, Any], given: int, needed: bool) -> list[Any]:
         """Move out of `named` what goes by position: what must, and what came so and may."""
-        own = self._own
+        own = self.own
         only = sum(p.kind is POSITIONAL_ONLY for p in own.named.values())
         last = 0
         for index, name in enumerate(own.positional):

@@ -56,7 +56,7 @@ class Selection:
         Who chose.
     """
 
-    __slots__ = ("__weakref__", "backends", "labels", "names", "origin")
+    __slots__ = ("backends", "labels", "names", "origin")
 
     def __init__(
         self,

@@ -30,6 +30,7 @@ class Selector:
         self._known: dict[tuple[tuple[str, ...], Origin], Selection] = {}
         self._lock = threading.Lock()
         self._scopes: dict[tuple[object, ...], Selection] = {}
+        self._unsettled: dict[Any, Selection] = {}
         self._calls: dict[str, dict[str, Selection]] = {}
 
     def forget(self) -> None:
@@ -37,7 +38,8 @@ class Selector:
         with self._lock:
             self._known.clear()
             self._scopes.clear()
-            for calls in self._calls.values():
+            self._unsettled.clear()
+            for calls in list(self._calls.values()):
                 calls.clear()
 
     def calls(self, keyword: str) -> dict[str, Selection]:
@@ -119,7 +121,9 @@ class Selector:
         # Only what needs no second look is kept: a backend that was passed over is asked again.
         if settled:
             self._remember(labels, origin, selection, generation)
-        return selection
+            return selection
+        # The same object whenever it comes to the same, since plans are kept by it.
+        return self._unsettled.setdefault((labels, origin, selection.backends), selection)
 
     def _remember(
         self, labels: tuple[str, ...], origin: Origin, selection: Selection, generation: int

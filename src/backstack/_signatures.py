@@ -34,7 +34,7 @@ def merge(
     return signature.replace(parameters=[*before[:position], *shown, selector, *after])
 
 
-def without_options(function: HostFunction, signature: inspect.Signature) -> inspect.Signature:
+def unmerge(function: HostFunction, signature: inspect.Signature) -> inspect.Signature:
     """`signature` without the options that were merged into it earlier."""
     kept = [p for p in signature.parameters.values() if not _among(p, function.shown)]
     return signature.replace(parameters=kept)

@@ -54,7 +54,7 @@ def _source(module: str) -> str | None:
 
 def _parse(source: str) -> _Body:
     # Before Python 3.13 two threads that parse at once can upset each other's count of the
-    # recursion depth (python/cpython#106905); the next attempt then succeeds.
+    # recursion depth; the next attempt then succeeds.
     for _ in range(2):
         with contextlib.suppress(SystemError, RecursionError):
             return ast.parse(source).body

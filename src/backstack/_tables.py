@@ -45,11 +45,12 @@ def settle(registered: Iterable[Backend], installed: Iterable[Backend], config: 
     for tier in tiers:  # within one, a name comes before an alias, and then the order counts
         accepted = [backend for backend in tier if backend.refusal is None]
         for backend in accepted:
-            backend.shadowed = None
-            if backend.name is not None:
-                winner = _give(table, backend.name, backend)
-                if winner is not backend and backend.provider is not None:
-                    backend.shadowed = f"its name {backend.name!r} is {winner.shown_provider}'s"
+            winner = backend if backend.name is None else _give(table, backend.name, backend)
+            hidden = winner is not backend and backend.provider is not None
+            # In one assignment: other threads look at it meanwhile.
+            backend.shadowed = (
+                f"its name {backend.name!r} is {winner.shown_provider}'s" if hidden else None
+            )
         for backend in accepted:
             for alias in backend.aliases if backend.shadowed is None else ():
                 _give(table, alias, backend)

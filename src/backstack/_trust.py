@@ -1,7 +1,7 @@
 """Tells whether a provider is the one that the host means.
 
 Everything here is decided from an entry point's metadata and from what the adapter's
-source declares, before any of its code runs; `check_adapter` looks once more afterwards.
+source declares, before any of its code runs; `check_loaded` looks once more afterwards.
 An adapter that passes has been named by the host; nothing that it says of itself helps.
 """
 
@@ -21,7 +21,7 @@ def judge(backend: Backend, config: Config) -> None:
     labels = config.trusted_labels
     claimed = list(dict.fromkeys(labels[label] for label in backend.labels if label in labels))
     if not claimed:
-        backend.trusted = backend.name is None and _may_be_trusted(provider, config)
+        backend.may_be_trusted = backend.name is None and _fits_an_entry(provider, config)
         return
     # Its own name is the claim that counts; else whichever of its labels it may have.
     if backend.name in claimed:
@@ -57,7 +57,7 @@ def _accept(backend: Backend, entry: TrustedBackend, config: Config) -> None:
     )
 
 
-def _may_be_trusted(provider: Provider, config: Config) -> bool:
+def _fits_an_entry(provider: Provider, config: Config) -> bool:
     """Whether a provider that does not tell its name fits some entry that asks for anything."""
     return any(
         _mismatch(provider, entry) is None
@@ -72,10 +72,13 @@ def check_loaded(
     """Look once more at an adapter that has run: None, or why to refuse it after all."""
     assert backend.provider is not None
     labels = config.trusted_labels
-    if backend.trusted and (backend.name or name) in config.trusted:
+    listed = backend.trusted or backend.may_be_trusted
+    backend.may_be_trusted = False
+    if listed and (backend.name or name) in config.trusted:
         entry = config.trusted[backend.name or name]
         # One that kept its labels to itself is only now known to mean this entry.
         mismatch = _mismatch(backend.provider, entry) or _misplaced(adapter, name, entry)
+        backend.trusted = mismatch is None
         return None if mismatch is None else (entry.name, *mismatch)
     backend.trusted = False
     claimed = next((labels[label] for label in (name, *aliases) if label in labels), None)
@@ -109,8 +112,7 @@ def _misplaced(adapter: object, name: str, entry: TrustedBackend) -> tuple[str, 
 
 def adapter_module(adapter: object) -> str:
     """A module's own name, else that of the module of its class."""
-    owner = adapter if isinstance(adapter, ModuleType) else type(adapter)
-    return str(owner.__name__ if isinstance(owner, ModuleType) else owner.__module__)
+    return str(adapter.__name__ if isinstance(adapter, ModuleType) else type(adapter).__module__)
 
 
 def _mismatch(provider: Provider, entry: TrustedBackend) -> tuple[str, str] | None:

@@ -7,7 +7,7 @@ import sys
 import weakref
 from collections.abc import Callable, Mapping
 from types import EllipsisType, MappingProxyType
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from ._config import Config, check_keyword, make_config, variable_labels
 from ._functions import DispatchedFunction, check_host
@@ -17,6 +17,10 @@ from ._routes import Route
 from ._scopes import Origin, Process, Scope, Selection, Stack
 from ._selecting import Selector
 from .settings import Settings, make_scope
+
+if TYPE_CHECKING:
+    from .reports import BackendTable
+    from .tracing import Trace
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -192,7 +196,13 @@ class BackendDispatcher:
 
     @property
     def functions(self) -> Mapping[str, Any]:
-        """The dispatched functions that are alive, by the names that backends export."""
+        """The dispatched functions that are alive, by the names that backends export.
+
+        Returns
+        -------
+        mapping of str to callable
+            A snapshot; a function that nobody holds any more is not in it.
+        """
         # By way of the references: other threads may decorate meanwhile.
         alive = [function for ref in self._functions.valuerefs() if (function := ref()) is not None]
         return MappingProxyType({function._self_route.name: function for function in alive})
@@ -221,6 +231,15 @@ class BackendDispatcher:
         ------
         BackendLoadError
             If it cannot be a backend; says why.
+
+        Examples
+        --------
+        >>> from types import SimpleNamespace
+        >>> dispatcher = BackendDispatcher(entrypoint_group="demo.backends", host_name="demo")
+        >>> handle = dispatcher.register(SimpleNamespace(name="fake", aliases=["f"]))
+        >>> dispatcher.resolve_name("f")
+        'fake'
+        >>> handle.remove()
         """
         registration = self._registry.register(adapter, exclusive)
         self._merge_all()
@@ -229,7 +248,8 @@ class BackendDispatcher:
     def discover(self) -> None:
         """Load every backend that may be loaded, so that signatures and docstrings show all.
 
-        For documentation builds. A backend that fails costs only itself.
+        For documentation builds. A backend that fails costs only itself: it is logged, and
+        `backends` tells why. Where warnings are errors, one is raised when all are loaded.
         """
         self._registry.load_all()
         self._merge_all()
@@ -239,7 +259,11 @@ class BackendDispatcher:
             function._self_route.merge_copies(read=True)
 
     def refresh(self) -> None:
-        """Look again for what is installed, and give every warning anew."""
+        """Look again for what is installed, for a package that was installed meanwhile.
+
+        Failures are forgotten, `is_available` is asked again, and every warning that is
+        given once is given anew. Adapters that are loaded stay.
+        """
         self._registry.refresh()
 
     def reset_warnings(self) -> None:
@@ -270,6 +294,13 @@ class BackendDispatcher:
         Scope
             Making one does nothing: names are checked and a backend is loaded on entry.
 
+        Raises
+        ------
+        ValueError
+            At once, if `on_missing` is none of the three.
+        BackendError
+            On entry, if a name cannot be used.
+
         Examples
         --------
         >>> dispatcher = BackendDispatcher(entrypoint_group="demo.backends", host_name="demo")
@@ -279,25 +310,42 @@ class BackendDispatcher:
         """
         return make_scope(self._stack, self._selector, names, on_missing)
 
-    def backends(self) -> Any:
+    def backends(self) -> BackendTable:
         """What is installed: one record per backend, loading none.
 
         Returns
         -------
         BackendTable
             A tuple of `BackendRecord` that prints as a table, in a notebook as HTML.
+
+        Examples
+        --------
+        >>> dispatcher = BackendDispatcher(entrypoint_group="demo.backends", host_name="demo")
+        >>> dispatcher.backends()
+        No backends are installed.
         """
         from .reports import BackendTable
 
         return BackendTable(self._registry.records(self.functions))
 
-    def trace(self) -> Any:
+    def trace(self) -> Trace:
         """A context manager that records every dispatched call made inside it.
 
         Returns
         -------
         Trace
             ``with host.trace() as calls`` gives the records, a `CallRecord` each.
+
+        Examples
+        --------
+        >>> dispatcher = BackendDispatcher(entrypoint_group="demo.backends", host_name="demo")
+        >>> @dispatcher.backend_dispatch
+        ... def double(x):
+        ...     return x + x
+        >>> with dispatcher.trace() as calls:
+        ...     _ = double(2)
+        >>> calls[0].function, calls[0].ran_on, calls[0].chosen_by
+        ('double', 'cpu', 'default')
         """
         from .tracing import Trace
 
@@ -324,11 +372,35 @@ class BackendDispatcher:
         return self._selector.adapter(name)
 
     def resolve_name(self, label: str) -> str | None:
-        """The canonical name behind any name of a backend; None if nobody has it."""
+        """The canonical name behind any name of a backend.
+
+        Parameters
+        ----------
+        label : str
+            A name or an alias. Where nobody is known to have it, those backends are loaded
+            whose names only running them can tell.
+
+        Returns
+        -------
+        str or None
+            None if nobody has it. A backend that the host lists has its name even while it
+            is not installed.
+
+        Raises
+        ------
+        BackendNameError
+            If `label` is not a non-empty string.
+        """
         return self._selector.resolve_name(label)
 
     def available_backend_names(self) -> list[str]:
-        """Every name and alias that can be chosen besides ``"cpu"``, sorted; loads none."""
+        """Every name that can be chosen besides ``"cpu"``, loading nobody.
+
+        Returns
+        -------
+        list of str
+            Canonical names and aliases, sorted.
+        """
         return list(self._registry.usable())
 
     def __repr__(self) -> str:

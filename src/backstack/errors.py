@@ -70,14 +70,11 @@ class BackendError(Exception):
 
     def __init__(self, message: str = "", **data: Any) -> None:
         super().__init__(message)
-        self._data = data
-        for key, value in data.items():
-            setattr(self, key, value)  # not vars(): ImportError.name is no dictionary entry
+        vars(self).update(data)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        data = {**self._data, **vars(self)}
+        data = dict(vars(self))
         notes = data.pop("__notes__", [])
-        del data["_data"]
         return _rebuild, (type(self), str(self), data, list(notes))
 
 

@@ -42,6 +42,11 @@ class Settings:
         Reading loads nothing and never raises. Assigning a name, a list of names in order
         of preference, or None (back to the environment variable) chooses for the whole
         process, for threads old and new; the names are checked and a backend is loaded.
+
+        Raises
+        ------
+        BackendError
+            On assignment, if a name cannot be used; what was chosen before stays.
         """
         return self._names(self._stack.selection()) or CPU
 
@@ -86,6 +91,11 @@ class Settings:
 
         ``"warn"``: the host's own runs, with one warning; ``"host"``: it runs silently;
         ``"error"``: `NotImplementedByBackendError`.
+
+        Raises
+        ------
+        ValueError
+            On assignment, for another value.
         """
         return self._stack.process.on_missing
 
@@ -99,6 +109,11 @@ class Settings:
 
         Under ``"require"`` only backends that the host lists may run. It can be tightened
         beyond what the host and the environment set, never loosened below.
+
+        Raises
+        ------
+        ValueError
+            On assignment, for another value and for one that loosens.
         """
         return self._registry.trust
 

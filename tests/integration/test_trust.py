@@ -616,3 +616,41 @@ def test_the_order_of_asking_does_not_matter(site, make_host):
             warnings.simplefilter("ignore")
             found = {label: dispatcher.get_backend(label).name for label in order}
         assert found == {"one": "one", "two": "two", "both": "two"}
+
+
+# -- known only after the import ---------------------------------------------------------
+
+COMPUTED = "name = 'oth' + 'er'\ndef f(x): return 'other', x\n"
+
+
+def test_a_listed_provider_of_an_unlisted_backend_is_refused_under_require(site, make_dispatcher):
+    site.install("accel-dist", {"ep": "other_adapter"}, {"other_adapter.py": COMPUTED})
+    dispatcher = make_dispatcher(
+        trusted_backends={"accel": {"package": "accel-dist"}}, trust="require"
+    )
+    f = dispatcher.backend_dispatch(name="f")(lambda x: ("host", x))
+    for _ in range(2):
+        with pytest.raises(backstack.UntrustedBackendError, match="does not list it"):
+            f(1, backend="other")
+    assert not any(record.trusted for record in dispatcher.backends())
+
+
+def test_a_listed_provider_of_an_unlisted_backend_is_warned_of(site, make_dispatcher):
+    site.install("accel-dist", {"ep": "other_adapter"}, {"other_adapter.py": COMPUTED})
+    dispatcher = make_dispatcher(trusted_backends={"accel": {"package": "accel-dist"}})
+    f = dispatcher.backend_dispatch(name="f")(lambda x: ("host", x))
+    with pytest.warns(backstack.UnlistedBackendWarning, match="'other'"):
+        assert f(1, backend="other") == ("other", 1)
+    assert f(1, backend="other") == ("other", 1)
+
+
+def test_a_conflict_is_settled_alike_before_and_after_loading(site, make_dispatcher):
+    site.adapter("one", "name = 'one'\naliases = ['x']\ndef f(x): return 'one'\n", "a-dist")
+    source = "name = 'x' + ''\ndef f(x): return 'two'\n"
+    site.install("b-dist", {"x": "two_adapter"}, {"two_adapter.py": source})
+    dispatcher = make_dispatcher()
+    with pytest.warns(backstack.BackstackWarning):
+        dispatcher.discover()
+    settled = dispatcher.resolve_name("x")
+    dispatcher.register(type("Late", (), {"name": "late"})).remove()
+    assert dispatcher.resolve_name("x") == settled

@@ -703,3 +703,11 @@ def test_a_recursion_that_is_not_ours_gets_no_note(dispatcher, f):
     with pytest.raises(RecursionError) as caught:
         hosts()
     assert notes_of(caught.value) == []
+
+
+def test_the_way_out_goes_by_the_selectors_own_name(make_dispatcher):
+    dispatcher = make_dispatcher(keyword="run_on", on_missing="error")
+    f = dispatcher.backend_dispatch(name="f")(lambda: "host")
+    dispatcher.register(SimpleNamespace(name="empty"))
+    with pytest.raises(backstack.NotImplementedByBackendError, match="run_on='cpu'"):
+        f(run_on="empty")

@@ -830,3 +830,28 @@ def test_a_task_made_in_a_step_keeps_what_was_in_force_there(dispatcher, where):
         return await task
 
     assert asyncio.run(main()) == "b"
+
+
+def test_a_dispatched_generator_chooses_in_the_scope_that_decorates_it(dispatcher):
+    @dispatcher.backend_dispatch
+    def items():
+        yield "host"
+
+    @dispatcher.backend_dispatch
+    async def later():
+        yield "host"
+
+    def own():
+        yield "own"
+
+    async def own_later():
+        yield "own"
+
+    dispatcher.register(SimpleNamespace(name="own", items=own, later=own_later))
+    scope = dispatcher.backend("own")
+
+    async def first():
+        return [item async for item in scope(later)()]
+
+    assert list(scope(items)()) == ["own"]
+    assert asyncio.run(first()) == ["own"]

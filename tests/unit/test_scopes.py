@@ -792,3 +792,20 @@ def test_any_list_of_good_names_reads_as_its_canonical_names(names):
         assert where() == usable[0]
         seen = dispatcher.settings.backend
         assert (seen if isinstance(seen, tuple) else (seen,)) == tuple(dict.fromkeys(canonical))
+
+
+def test_a_list_with_one_passed_over_leaves_nothing_behind(make_dispatcher):
+    dispatcher = make_dispatcher(trusted_backends={"missing": {"package": "missing"}})
+    f = dispatcher.backend_dispatch(name="f")(lambda: "host")
+    dispatcher.register(SimpleNamespace(name="there", f=lambda: "there"))
+
+    def enter(times):
+        for _ in range(times):
+            with dispatcher.backend("missing", "there"):
+                assert f() == "there"
+        gc.collect()
+        return len(gc.get_objects())
+
+    enter(10)
+    before = enter(10)
+    assert enter(1000) - before < 100

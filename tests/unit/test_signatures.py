@@ -443,3 +443,14 @@ def test_a_partial_above_follows(dispatcher, dispatch):
     f = functools.partial(dispatch(lambda x: x), 1)
     dispatcher.register(SimpleNamespace(name="jax", f=lambda x, opt=5: x))
     assert shown(f) == "(*, opt=5, backend=None)"
+
+
+def test_the_hosts_module_is_not_asked_for_names_that_it_computes(dispatcher, some_host):
+    def refuse(name):
+        raise RuntimeError(name)
+
+    some_host.__getattr__ = refuse
+    f = dispatcher.backend_dispatch(some_host.f)
+    del some_host.f
+    dispatcher.register(SimpleNamespace(name="jax", f=lambda x: ("jax", x)))
+    assert f(1, backend="jax") == ("jax", 1)
