@@ -31,23 +31,27 @@ def make_call(route: Route) -> Callable[..., Any]:
     calls = route.selector.calls(keyword)
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        state = top()
-        if state is None:
-            state = process.state
-        if state is None and keyword not in kwargs:
-            try:
-                return host(*args, **kwargs) if kwargs else host(*args)
-            except TypeError:
-                kept = route.without_options(kwargs)
-                if kept is None:
-                    raise
-            return host(*args, **kept)
-        label = kwargs.pop(keyword, None)
-        chosen = None if state is None else state.direct
-        if label is not None and (state is None or not state.observers):
-            chosen = calls.get(label) if isinstance(label, str) else None
+        state = top() or process.state
+        if not kwargs or keyword not in kwargs:
+            if state is None:
+                if not kwargs:
+                    return host(*args)
+                try:
+                    return host(*args, **kwargs)
+                except TypeError:
+                    kept = route.without_options(kwargs)
+                    if kept is None:
+                        raise
+                return host(*args, **kept)
+            label = None
+            chosen = state.direct
+        else:
+            label = kwargs.pop(keyword)
+            chosen = None if state is None else state.direct
+            if label is not None and (state is None or not state.observers):
+                chosen = calls.get(label) if isinstance(label, str) else None
         plan = plans.get(chosen)
-        if plan is not None and (len(args), *kwargs) in plan.fits:
+        if plan is not None and ((len(args), *kwargs) if kwargs else len(args)) in plan.fits:
             try:
                 result = plan.function(*args, **kwargs)
             except RecursionError as error:
@@ -63,6 +67,11 @@ def make_call(route: Route) -> Callable[..., Any]:
             except RecursionError as error:
                 explain_recursion(error, route, attempt.backend)
                 raise
+            except TypeError:
+                kept = route.without_options(attempt.kwargs) if attempt.backend is None else None
+                if kept is None:
+                    raise
+                result = attempt.function(*attempt.args, **kept)
             if attempt.last or result is not NotImplemented:
                 return result
         raise AssertionError("unreachable: the last attempt is the host's")
@@ -129,8 +138,11 @@ class DispatchedFunction(wrapt.BaseObjectProxy):  # type: ignore[type-arg]
     def _set_doc(self, text: str | None) -> None:
         self.__wrapped__.__doc__ = text
 
+    def _delete_doc(self) -> None:
+        del self.__wrapped__.__doc__
+
     # Merged when it is read, for the text and the backends can change at any time.
-    __doc__ = property(_get_doc, _set_doc)  # pyright: ignore[reportIncompatibleVariableOverride, reportAssignmentType]
+    __doc__ = property(_get_doc, _set_doc, _delete_doc)  # pyright: ignore[reportIncompatibleVariableOverride, reportAssignmentType]
 
     @property
     def __kwdefaults__(self) -> dict[str, Any]:
@@ -140,6 +152,10 @@ class DispatchedFunction(wrapt.BaseObjectProxy):  # type: ignore[type-arg]
     @__kwdefaults__.setter
     def __kwdefaults__(self, defaults: dict[str, Any] | None) -> None:
         self.__wrapped__.__kwdefaults__ = defaults
+
+    @__kwdefaults__.deleter
+    def __kwdefaults__(self) -> None:
+        del self.__wrapped__.__kwdefaults__
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
         return self if instance is None else types.MethodType(cast(Any, self), instance)
@@ -162,6 +178,9 @@ class DispatchedFunction(wrapt.BaseObjectProxy):  # type: ignore[type-arg]
 
     __str__ = __repr__
 
+    def __format__(self, spec: str) -> str:
+        return format(str(self), spec)
+
 
 _set_call = DispatchedFunction.__dict__["__call__"].__set__
 
@@ -178,8 +197,6 @@ def check_host(function: Any, keyword: str, name: str | None) -> str:
     )
     if not callable(function) or is_method:
         raise TypeError(_no_method(shown))
-    if isinstance(function, DispatchedFunction):
-        raise TypeError(f"{shown} is dispatched already; decorate it once.")
     if isinstance(function, types.FunctionType) or inspect.ismethoddescriptor(function):
         outer = shown.rpartition(".")[0]
         if outer and not outer.endswith("<locals>"):

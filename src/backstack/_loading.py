@@ -19,10 +19,11 @@ from types import FrameType
 from typing import Any, ClassVar
 
 from ._config import Config
-from ._names import usable_aliases
+from ._names import plain, shown, usable_aliases
 from ._records import MISSING, Backend, Provider
 from ._tables import entry_labels, name_problem, others
 from ._trust import check_loaded, own_labels
+from .errors import BackendLoadError
 
 #: What a backend may raise that is its own failure. An interrupt is not.
 FAILURES = (Exception, SystemExit)
@@ -106,32 +107,38 @@ def instantiate(found: Any) -> Any:
 
 def read_name(adapter: Any) -> str:
     """The adapter's own name; `AdapterError` unless it is a label."""
-    try:
-        name = adapter.name
-    except AttributeError as error:
-        raise AdapterError("the adapter has no 'name'") from error
+    name = _read(adapter, "name")
+    if name is MISSING:
+        raise AdapterError("the adapter has no 'name'")
     if not isinstance(name, str):
-        raise AdapterError(f"the adapter's name {name!r} is not a string")
-    return name
+        raise AdapterError(f"the adapter's name {shown(name)} is not a string")
+    return plain(name)
 
 
 def read_aliases(adapter: Any) -> object:
     """The adapter's aliases as they stand; an empty tuple where there are none."""
-    try:
-        return adapter.aliases
-    except AttributeError:
-        return ()
+    aliases = _read(adapter, "aliases")
+    return () if aliases is MISSING else aliases
 
 
 def read_exports(adapter: Any) -> frozenset[str] | None:
     """The names in the adapter's ``__all__``; None where there is none."""
-    try:
-        listed = adapter.__all__
-    except AttributeError:
+    listed = _read(adapter, "__all__")
+    if listed is MISSING:
         return None
-    if isinstance(listed, str) or not isinstance(listed, (list, tuple, set, frozenset)):
-        raise AdapterError(f"the adapter's __all__ is {listed!r}, not a list of names")
-    return frozenset(name for name in listed if isinstance(name, str))
+    if not isinstance(listed, (list, tuple, set, frozenset)):
+        raise AdapterError(f"the adapter's __all__ is {shown(listed)}, not a list of names")
+    return frozenset(plain(name) for name in listed if isinstance(name, str))
+
+
+def _read(adapter: Any, attribute: str) -> Any:
+    """What the adapter says of itself; an error of its own names what was read."""
+    try:
+        return getattr(adapter, attribute)
+    except AttributeError:
+        return MISSING
+    except FAILURES as error:
+        raise AdapterError(f"reading {attribute!r} of it raised {describe(error)}") from error
 
 
 def read_function(backend: Backend, name: str) -> Any:
@@ -153,6 +160,17 @@ def read_function(backend: Backend, name: str) -> Any:
     return MISSING if found is None else found
 
 
+def ask(backend: Backend) -> None:
+    """Ask a loaded backend whether it can run here; one thread at a time, until it says yes."""
+    try:
+        with _gate(backend).passing():
+            if not backend.available:
+                backend.unavailable = unavailable_because(backend.adapter)
+                backend.available = backend.unavailable is None
+    except AdapterError as error:
+        backend.unavailable = str(error)
+
+
 def unavailable_because(adapter: Any) -> str | None:
     """Why the backend cannot run here, asking it; None if it can."""
     try:
@@ -169,11 +187,16 @@ def unavailable_because(adapter: Any) -> str | None:
         return describe(error)
     if answer is True:
         return None
+    if inspect.iscoroutine(answer):
+        answer.close()
+        return "is_available() is a coroutine function; it has to answer at once"
     return answer if isinstance(answer, str) and answer else f"is_available() returned {answer!r}"
 
 
 def describe(error: BaseException) -> str:
     """An exception in a line; its own text is foreign and may itself fail."""
+    if isinstance(error, BackendLoadError):
+        return error.reason  # of another backend, or of this one in a circle
     try:
         text = " ".join(str(error).split())
     except Exception:

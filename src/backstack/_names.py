@@ -21,10 +21,16 @@ def shown(value: object) -> str:
         return f"<{type(value).__name__} object>"
 
 
+def plain(text: str) -> str:
+    """A string without whatever a subclass of `str` makes of comparing and hashing."""
+    return str.__str__(text)
+
+
 def label_problem(label: object) -> str | None:
     """Why `label` cannot name a backend; None if it can."""
     if not isinstance(label, str):
         return f"{shown(label)} is not a string"
+    label = plain(label)
     if label == CPU:
         return f"{CPU!r} is the host's own"
     if not _LABEL.fullmatch(label):
@@ -47,7 +53,7 @@ def usable_aliases(value: object, reserved: Collection[str]) -> tuple[tuple[str,
         if problem is None and alias in reserved:
             problem = f"{alias!r} is reserved by the host"
         if problem is None:
-            usable.append(alias)
+            usable.append(plain(alias))
         else:
             problems.append(f"alias {problem}; refused")
     return tuple(dict.fromkeys(usable)), problems

@@ -242,6 +242,8 @@ class Registry:
 
     def prepare(self, backend: Backend, label: str, origin: Origin) -> None:
         """Make a resolved backend usable: warn as is due, load it, ask it if it can run here."""
+        if backend.refusal is not None or self.forbids(backend):
+            raise messages.untrusted(self.config, backend, label, origin)
         self._warn_of_conflict(label)
         self._warn_if_unlisted(backend)  # before its code runs, so that an error prevents it
         if backend.adapter is None:
@@ -260,9 +262,16 @@ class Registry:
             self._ask(backend, label, origin)
 
     def _load(
-        self, backend: Backend, label: str | None = None, origin: Origin | None = None
-    ) -> None:
-        """Run the backend's code and take its labels; nothing is kept where that fails."""
+        self,
+        backend: Backend,
+        label: str | None = None,
+        origin: Origin | None = None,
+        publish: bool = True,
+    ) -> bool:
+        """Run the backend's code and take its labels; nothing is kept where that fails.
+
+        Tells whether its labels are other ones than its source promised.
+        """
         from ._loading import FAILURES, AdapterError, RefusedError, describe, load
 
         before = backend.name, {*backend.labels}
@@ -279,8 +288,10 @@ class Registry:
             ) from error
         backend.failure = None
         self.log.debug("Loaded backend %r from %s", backend.name, backend.provider)
-        if (backend.name, {*backend.labels}) != before:
+        changed = (backend.name, {*backend.labels}) != before
+        if changed and publish:
             self._republish()
+        return changed
 
     def _republish(self) -> None:
         with self._lock:
@@ -288,10 +299,9 @@ class Registry:
         self._changed()
 
     def _ask(self, backend: Backend, label: str, origin: Origin) -> None:
-        from ._loading import unavailable_because
+        from ._loading import ask
 
-        backend.unavailable = unavailable_because(backend.adapter)
-        backend.available = backend.unavailable is None
+        ask(backend)
         if not backend.available:
             raise messages.unavailable(self.config, backend, label, origin)
 
@@ -301,17 +311,22 @@ class Registry:
         So does a warning that is an error: it is raised when all others are loaded.
         """
         raised: errors.BackstackWarning | None = None
+        changed = False
         for backend in self.table().backends:
             if backend.refusal or backend.shadowed or self.forbids(backend):
                 continue
             try:
                 if backend.adapter is None:
-                    self._load(backend)
+                    changed |= self._load(backend, publish=False)
+            except errors.BackendError as error:
+                self.log.info("Passed over by discover(): %s", error)
+        if changed:  # once for all of them
+            self._republish()
+        for backend in self.loaded():
+            try:
                 for label in backend.labels:
                     self._warn_of_conflict(label)
                 self._warn_of_problems(backend)
-            except errors.BackendError as error:
-                self.log.info("Passed over by discover(): %s", error)
             except errors.BackstackWarning as warning:
                 raised = raised or warning
         if raised is not None:

@@ -189,9 +189,8 @@ class Route(HostFunction):
     def _on_host(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], whole: bool = False
     ) -> Attempt:
-        kept = self.without_options(kwargs)
         function = self._host_in_force() if whole else self.host
-        return Attempt(function, args, kwargs if kept is None else kept, None, last=True)
+        return Attempt(function, args, kwargs, None, last=True)
 
     def _host_in_force(self) -> Callable[..., Any]:
         """The host's function with "cpu" in force, so that its inner calls stay there too."""

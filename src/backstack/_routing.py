@@ -52,7 +52,7 @@ class Plan:
         Whose it is.
     fits : set
         Shapes of calls that are passed on as they come: the number of positional
-        arguments, followed by the keywords in their order.
+        arguments, in a tuple with the keywords in their order where there are any.
     own : Callee
         What the implementation takes.
     last : bool
@@ -68,7 +68,7 @@ class Plan:
         self.last = last
         self.backend = backend
         self.host_name = host_name
-        self.fits: set[tuple[Any, ...]] = set()
+        self.fits: set[Any] = set()
         self._host = host
         self.own = Callee(signature_of(function, host_name, backend.shown))
         self._prefix = _shared_prefix(host, self.own)
@@ -77,7 +77,7 @@ class Plan:
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any], list[str]]:
         """The arguments for the implementation, and the names of those that were dropped."""
-        shape = (len(args), *kwargs)
+        shape = (len(args), *kwargs) if kwargs else len(args)
         if shape in self.fits:
             return args, kwargs, []
         extra = self._extra(kwargs)

@@ -7,7 +7,7 @@ from typing import Any
 
 from . import _messages as messages
 from . import errors
-from ._names import CPU
+from ._names import CPU, plain
 from ._records import Backend
 from ._registry import Registry
 from ._scopes import Origin, Selection, Stack
@@ -99,15 +99,15 @@ class Selector:
 
     def _name(self, name: object, origin: Origin) -> str:
         if isinstance(name, str) and name:
-            return name
+            return plain(name)
         raise messages.bad_selector(self.registry.config, name, origin, "one name")
 
     def _checked(
         self, labels: tuple[object, ...], origin: Origin, value: object
     ) -> tuple[str, ...]:
-        checked = tuple(label for label in labels if isinstance(label, str) and label)
+        checked = tuple(plain(label) for label in labels if isinstance(label, str) and label)
         if not checked or len(checked) != len(labels):
-            wanted = "one or more names"
+            wanted = "names (of scopes, each as an argument of its own)"
             raise messages.bad_selector(self.registry.config, value, origin, wanted)
         return tuple(dict.fromkeys(checked))
 

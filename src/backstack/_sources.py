@@ -20,6 +20,7 @@ from ._names import ADAPTER_FIELDS
 from ._records import MISSING, UNREADABLE, Declaration
 
 _LARGEST = 1 << 20  # characters; parsing more takes longer than importing it would
+_TEXT = re.compile(r"(\"\"\"|''')(?:\\.|(?!\1).)*\1", re.DOTALL)
 _DEFINITION = re.compile(r"(?:async\s+)?def\s+\w+\s*\(")
 _STATEMENT = re.compile(r"(?:from|import)\s|(?:name|aliases|__all__)\b.*=")
 
@@ -36,7 +37,7 @@ def read_declaration(module: str, attribute: str) -> Declaration:
         if source is None:
             return UNREADABLE
         if len(source) > _LARGEST:
-            source = _skeleton(source)
+            return _read(_parse(_skeleton(source)), plain=False) if not attribute else UNREADABLE
         body = _parse(source)
         return _declaration(body, attribute) if attribute else _read(body)
     except Exception:
@@ -63,7 +64,7 @@ def _parse(source: str) -> _Body:
 
 def _skeleton(source: str) -> str:
     """Of a source too long to parse, the top-level statements that can declare something."""
-    lines = source.split("\n")
+    lines = _TEXT.sub('""', source).split("\n")
     kept = []
     for number, line in enumerate(lines):
         if _DEFINITION.match(line):

@@ -10,7 +10,11 @@ from types import FrameType
 
 from .errors import BackstackWarning
 
-_MACHINERY = frozenset({"backstack", "wrapt", "contextlib", "functools", "importlib"})
+_OURS = frozenset({"backstack", "wrapt"})
+#: What calls on behalf of somebody else.
+_MACHINERY = frozenset(
+    {"asyncio", "concurrent", "contextlib", "contextvars", "functools", "importlib", "threading"}
+)
 
 
 def warn(message: str, category: type[BackstackWarning], packages: Collection[str]) -> None:
@@ -78,12 +82,16 @@ def _callers_frame(packages: Collection[str]) -> FrameType | None:
     while frame is not None:
         module = frame.f_globals.get("__name__") or ""
         top = module.partition(".")[0]
-        if top not in _MACHINERY:
-            if top not in packages or _is_test(module):
+        if top not in _OURS:
+            if top not in _MACHINERY and (not _is_in(module, packages) or _is_test(module)):
                 return frame
             outside_us = outside_us or frame
         frame = frame.f_back
-    return outside_us  # the host calls itself, from its own script
+    return outside_us  # the host calls itself, or a thread was started on its function
+
+
+def _is_in(module: str, packages: Collection[str]) -> bool:
+    return any(module == package or module.startswith(package + ".") for package in packages)
 
 
 def _is_test(module: str) -> bool:

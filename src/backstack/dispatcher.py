@@ -118,10 +118,17 @@ class BackendDispatcher:
         return Selection(labels, labels, None, origin)
 
     def _own(self, module: object) -> None:
-        """Count the top-level package of `module` as the host's, so that warnings skip it."""
-        top = module.partition(".")[0] if isinstance(module, str) else ""
-        if top and top != "__main__":
-            self._packages.add(top)
+        """Count the package of `module` as the host's, so that warnings skip it.
+
+        The outermost that has a file: a namespace package has none, and others live in it.
+        """
+        parts = module.split(".") if isinstance(module, str) else []
+        for end in range(1, len(parts) + 1):
+            package = ".".join(parts[:end])
+            if getattr(sys.modules.get(package), "__file__", None) or end == len(parts):
+                if package != "__main__":
+                    self._packages.add(package)
+                return
 
     def _changed(self) -> None:
         self._selector.forget()
@@ -181,6 +188,8 @@ class BackendDispatcher:
     def _dispatch(self, function: Any, name: str | None, keyword: str | None) -> Any:
         keyword = self._config.keyword if keyword is None else check_keyword(keyword)
         name = check_host(function, keyword, name)
+        if getattr(_route_of(function), "registry", None) is self._registry:
+            raise TypeError(f"{name}() is dispatched already; decorate it once.")
         identity = _identity(function)
         old = self._functions.get(name)
         if old is not None and _identity(old) != identity:
@@ -405,6 +414,10 @@ class BackendDispatcher:
 
     def __repr__(self) -> str:
         return f"<BackendDispatcher of {self._config.host}: {len(self._functions)} functions>"
+
+
+def _route_of(function: Any) -> Route | None:
+    return function._self_route if isinstance(function, DispatchedFunction) else None
 
 
 def _identity(function: Any) -> tuple[str, str]:

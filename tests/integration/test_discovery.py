@@ -1212,3 +1212,13 @@ def test_the_module_that_asks_may_be_run_from_the_command_line(site):
         check=True,
     )
     assert done.stdout == "good\n"
+
+
+def test_text_in_a_long_source_declares_nothing(site, host):
+    padding = "\n".join(f"# {'x' * 100} {number}" for number in range(12_000))
+    text = "TEXT = '''\nname = 'text'\n'''\n"
+    source = f"{padding}\nif True:\n    name = 'long'\n{text}def f(x): return 'long', x\n"
+    site.adapter("ep", source)
+    (record,) = host.backends()
+    assert record.name == "ep"
+    assert host.f(1, backend="long") == ("long", 1)

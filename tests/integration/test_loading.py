@@ -621,3 +621,33 @@ def test_is_available_is_no_function_of_the_host(site, dispatcher):
     for name in ("is_available", "name", "aliases"):
         with pytest.raises((TypeError, ValueError), match=name):
             dispatcher.backend_dispatch(name=name)(lambda x: x)
+
+
+def test_ten_threads_ask_once_whether_it_is_available(site, dispatcher, f):
+    source = """
+        import time
+        asked = []
+        name = "slow"
+        def is_available():
+            asked.append(1)
+            time.sleep(0.2)
+            return True
+        def f(x): return "slow", x
+        """
+    site.adapter("slow", source)
+    assert sorted(together(10, lambda number: f(number, backend="slow"))) == [
+        ("slow", number) for number in range(10)
+    ]
+    assert sys.modules["slow_adapter"].asked == [1]
+
+
+def test_an_asynchronous_is_available_is_no_answer(site, dispatcher, f):
+    site.adapter("late", "name = 'late'\nasync def is_available(): return True\n")
+    with pytest.raises(backstack.BackendUnavailableError, match="coroutine function"):
+        f(1, backend="late")
+
+
+def test_an_error_says_what_was_being_read(site, dispatcher, f):
+    site.adapter("odd", "name = 'odd'\ndef __getattr__(name): return {}[name]\n")
+    with pytest.raises(backstack.BackendLoadError, match="reading 'aliases' of it raised KeyError"):
+        f(1, backend="odd")

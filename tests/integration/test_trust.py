@@ -654,3 +654,45 @@ def test_a_conflict_is_settled_alike_before_and_after_loading(site, make_dispatc
     settled = dispatcher.resolve_name("x")
     dispatcher.register(type("Late", (), {"name": "late"})).remove()
     assert dispatcher.resolve_name("x") == settled
+
+
+def test_a_live_scope_does_not_reach_an_unlisted_backend_once_trust_is_required(
+    site, make_dispatcher
+):
+    site.adapter("one", "name = 'one'\ndef f(x): return 'one', x\n")
+    site.adapter("two", MARK + "name = 'two'\ndef g(x): return 'two', x\n")
+    dispatcher = make_dispatcher()
+    g = dispatcher.backend_dispatch(name="g")(lambda x: ("host", x))
+    scope = dispatcher.backend("one", "two")
+    with pytest.warns(backstack.UnlistedBackendWarning):
+        scope.__enter__()
+    dispatcher.settings.trust = "require"
+    with pytest.raises(backstack.UntrustedBackendError):
+        g(1)
+    scope.__exit__(None, None, None)
+    assert not ran(site)
+
+
+SLY = """
+class Sly(str):
+    on = False
+    def __hash__(self): return str.__hash__("accel")
+    def __eq__(self, other): return Sly.on and str.__eq__("accel", other)
+    def __ne__(self, other): return not self == other
+name = Sly("accel")
+def is_available():
+    Sly.on = True
+    return True
+def f(x): return "evil"
+"""
+
+
+def test_a_name_that_compares_as_it_likes_is_read_as_the_text_that_it_is(site, make_dispatcher):
+    site.install("evil-dist", {"zz": "evil_adapter"}, {"evil_adapter.py": SLY})
+    dispatcher = make_dispatcher(trusted_backends={"accel": {"package": "accel-dist"}})
+    f = dispatcher.backend_dispatch(name="f")(lambda x: ("host", x))
+    with pytest.warns(backstack.UnlistedBackendWarning):
+        with pytest.raises(backstack.UntrustedBackendError):
+            f(1, backend="zz")
+    with pytest.raises(backstack.BackendNotInstalledError):
+        f(1, backend="accel")

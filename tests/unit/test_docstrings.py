@@ -3,7 +3,6 @@
 # ruff: noqa: ARG005, E501, RUF001 - signatures and texts are what is tested here
 
 import inspect
-import textwrap
 import warnings
 from types import SimpleNamespace
 
@@ -90,7 +89,7 @@ def parse(text):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         text = text.replace("\r\n", "\n")
-        return NumpyDocString(textwrap.dedent(text) if text[:1] == "\n" else inspect.cleandoc(text))
+        return NumpyDocString(inspect.cleandoc(text))
 
 
 def entries(text, section):

@@ -711,3 +711,49 @@ def test_the_way_out_goes_by_the_selectors_own_name(make_dispatcher):
     dispatcher.register(SimpleNamespace(name="empty"))
     with pytest.raises(backstack.NotImplementedByBackendError, match="run_on='cpu'"):
         f(run_on="empty")
+
+
+PACKAGE = """
+    import asyncio
+    from backstack import BackendDispatcher
+    dispatcher = BackendDispatcher(entrypoint_group="x.y", host_name="some host")
+
+    @dispatcher.backend_dispatch
+    def lacking():
+        return "host"
+
+    async def later():
+        return lacking()
+    """
+
+
+def test_the_warning_of_a_task_points_at_what_runs_the_loop(site):
+    site.write({"corp_host/__init__.py": PACKAGE})
+    import corp_host
+
+    corp_host.dispatcher.register(SimpleNamespace(name="empty"))
+
+    async def main():
+        with corp_host.dispatcher.backend("empty"):
+            task = asyncio.create_task(corp_host.later())
+        await task
+
+    line = current_line() + 2
+    with pytest.warns(backstack.FallbackWarning) as caught:
+        asyncio.run(main())
+    assert [(w.filename, w.lineno) for w in caught] == [(__file__, line)]
+
+
+def test_who_shares_only_a_namespace_with_the_host_is_a_caller(site):
+    site.write(
+        {
+            "corp/host/__init__.py": PACKAGE,
+            "corp/app.py": "from corp.host import lacking\n\ndef run():\n    lacking()\n",
+        }
+    )
+    from corp import app, host
+
+    host.dispatcher.register(SimpleNamespace(name="empty"))
+    with pytest.warns(backstack.FallbackWarning) as caught, host.dispatcher.backend("empty"):
+        app.run()
+    assert [(w.filename, w.lineno) for w in caught] == [(app.__file__, 4)]

@@ -14,6 +14,7 @@ import sys
 import types
 import typing
 from types import SimpleNamespace
+from unittest import mock
 
 import cloudpickle
 import pytest
@@ -765,3 +766,39 @@ def test_a_function_of_a_module_pickles_across_processes(site, run_python):
         path=site.folder,
     )
     assert output.split("\n")[:2] == ["('cpu', 1)", "('a', 2)"]
+
+
+@pytest.mark.parametrize("attribute", ["__doc__", "__kwdefaults__", "__defaults__"])
+def test_an_attribute_can_be_patched_and_deleted(dispatcher, attribute):
+    @dispatcher.backend_dispatch
+    def f(x=1, *, y=2):
+        """Do it."""
+
+    before = getattr(f, attribute)
+    with mock.patch.object(f, attribute, None):
+        pass
+    assert getattr(f, attribute) == before
+    delattr(f, attribute)
+    assert getattr(f.__wrapped__, attribute) is None
+
+
+def test_it_formats_as_it_prints(dispatcher):
+    f = dispatcher.backend_dispatch(name="f")(lambda: None)
+    assert f"{f}" == str(f) == repr(f) == "<dispatched function f of host>"
+
+
+def test_two_hosts_may_dispatch_one_function(make_dispatcher):
+    inner, outer = make_dispatcher(), make_dispatcher(host_name="other", keyword="run_on")
+
+    @outer.backend_dispatch
+    @inner.backend_dispatch
+    def f(x):
+        return "host", x
+
+    inner.register(SimpleNamespace(name="a", f=lambda x: ("a", x)))
+    outer.register(SimpleNamespace(name="b", f=lambda x: ("b", x)))
+    assert f(1) == ("host", 1)
+    assert f(1, backend="a") == ("a", 1)
+    assert f(1, run_on="b") == ("b", 1)
+    with pytest.raises(TypeError, match="dispatched already"):
+        outer.backend_dispatch(f)

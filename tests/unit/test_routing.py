@@ -1067,3 +1067,34 @@ def test_nothing_is_warned_of_where_all_is_known(on_jax, recwarn):
     f = on_jax(lambda x, a=1, *rest, b=2: None, lambda x, a=3, *args, b=4: (x, a, args, b))
     assert f(1, 2, 3, b=5) == (1, 2, (3,), 5)
     assert [w for w in recwarn if issubclass(w.category, BackstackWarning)] == []
+
+
+def test_what_a_decorator_below_takes_means_the_same_however_the_host_is_reached(
+    site, make_dispatcher
+):
+    """An installed backend has an option of the name that the decorator renames."""
+    site.adapter("one", "name = 'one'\ndef old(x, *, n=0): return 'one'\n")
+
+    def renames(function):
+        @functools.wraps(function)
+        def wrapper(*args, **kwargs):
+            if "n" in kwargs:
+                kwargs["k"] = kwargs.pop("n")
+            return function(*args, **kwargs)
+
+        return wrapper
+
+    dispatcher = make_dispatcher()
+
+    @dispatcher.backend_dispatch
+    @renames
+    def old(x, k=1):
+        return x, k
+
+    for value in (0, 3):
+        assert old(1, n=value) == (1, value)
+        assert old(1, n=value, backend="cpu") == (1, value)
+        with dispatcher.trace():
+            assert old(1, n=value) == (1, value)
+        with dispatcher.backend("cpu"):
+            assert old(1, n=value) == (1, value)
