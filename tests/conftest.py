@@ -9,11 +9,17 @@ import sys
 import textwrap
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from backstack import BackendDispatcher
 
 GROUP = "host.backends"
+
+# The same examples in every run of CI; elsewhere each run tries others.
+hypothesis.settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    hypothesis.settings.load_profile("ci")
 
 
 class Site:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from . import errors
 from ._records import BackendRecord, CallRecord
-from ._registry import Registration
+from ._registrations import Registration
 from ._scopes import Scope
 from .dispatcher import BackendDispatcher
 from .errors import *  # noqa: F403  one list of names, kept where the names are

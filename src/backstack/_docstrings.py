@@ -10,7 +10,6 @@ from __future__ import annotations
 import inspect
 import itertools
 import re
-import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -194,10 +193,14 @@ def _is_usual(sections: list[Section], lines: list[str]) -> bool:
         line
         for section in sections
         if section.title == "See Also"
-        for line in textwrap.dedent("\n".join(lines[section.start + 2 : section.end])).split("\n")
+        for line in _dedented(lines[section.start + 1 : section.end])[1:]
     ]
     usual = all(not line.strip() or _USUAL_REFERENCE.fullmatch(line) for line in references)
     return usual and len(set(titles)) == len(titles) and "Receives" not in titles
+
+
+def _dedented(lines: list[str]) -> list[str]:
+    return inspect.cleandoc("\n".join(lines)).splitlines()
 
 
 def _can_be_read(text: str) -> bool:

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from . import errors
+from ._choices import Origin
 from ._config import Config
 from ._names import CPU, did_you_mean, nearest, shown
 from ._records import Backend
-from ._scopes import Origin
 
 
 def asked(label: str, name: str | None) -> str:

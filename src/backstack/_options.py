@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from . import errors
+from ._choices import Origin, Selection
 from ._plans import HostFunction
 from ._records import MISSING, Backend
 from ._routing import is_default
-from ._scopes import Origin, Selection
 
 _NOBODY = Selection((), (), None, Origin("default"))  # asked: signatures are only looked at
 

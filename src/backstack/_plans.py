@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from . import _messages as messages
 from ._bodies import kind_of
+from ._choices import Selection
 from ._records import MISSING, Backend
 from ._registry import Registry
-from ._scopes import Selection
 
 if TYPE_CHECKING:
     from ._routing import Callee, Plan

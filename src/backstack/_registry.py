@@ -15,56 +15,14 @@ from typing import Any
 
 from . import _messages as messages
 from . import errors
+from ._choices import Origin
 from ._config import TRUST, Config, check_option
 from ._names import CPU
+from ._notices import Notices
 from ._records import Backend, BackendRecord
-from ._scopes import Origin
+from ._registrations import Registration
 from ._tables import Table, read_declared, settle
 from ._warn import warn
-
-
-class Registration:
-    """An adapter that was registered by hand; a context manager that takes it away again.
-
-    Attributes
-    ----------
-    name : str
-        The adapter's canonical name.
-
-    Examples
-    --------
-    >>> from types import SimpleNamespace
-    >>> from backstack import BackendDispatcher
-    >>> dispatcher = BackendDispatcher(entrypoint_group="demo.backends", host_name="demo")
-    >>> with dispatcher.register(SimpleNamespace(name="fake", double=lambda x: x + x)):
-    ...     dispatcher.available_backend_names()
-    ['fake']
-    >>> dispatcher.available_backend_names()
-    []
-    """
-
-    def __init__(self, registry: Registry, backend: Backend, exclusive: bool) -> None:
-        self._registry = registry
-        self._backend = backend
-        self._exclusive = exclusive
-
-    @property
-    def name(self) -> str:
-        """The adapter's canonical name."""
-        return self._backend.shown
-
-    def remove(self) -> None:
-        """Take the adapter away; what it hid is there again. Twice is as good as once."""
-        self._registry.unregister(self)
-
-    def __enter__(self) -> Registration:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.remove()
-
-    def __repr__(self) -> str:
-        return f"<registration of {self.name!r} for {self._registry.config.host}>"
 
 
 class Registry:
@@ -83,13 +41,15 @@ class Registry:
     def __init__(self, config: Config, packages: set[str], on_change: Callable[[], None]) -> None:
         self.config = config
         self.packages = packages
+        self.notices = Notices(config, packages)
         self.log = logging.getLogger(f"backstack.{config.host}")
         self.trust = self.trust_floor = config.trust
         self.generation = 0
         self._on_change = on_change
         self._lock = threading.Lock()
         self._installed: list[Backend] | None = None
-        self._registered: list[Registration] = []  # the latest first
+        # The adapters registered by hand, the latest first, and whether they hide all others.
+        self._registered: dict[Registration, tuple[Backend, bool]] = {}
         self._table = Table()
 
     # -- what is there -----------------------------------------------------------------
@@ -102,6 +62,11 @@ class Registry:
                 if self._installed is None:
                     self._settle(found)
         return self._table
+
+    def reset_warnings(self) -> None:
+        """Give every warning that is given once again."""
+        for backend in (*self._table.backends, *(self._installed or ())):
+            backend.once.clear()
 
     def refresh(self) -> None:
         """Look again for what is installed, and forget failures and given warnings."""
@@ -139,30 +104,29 @@ class Registry:
         except FAILURES as error:
             reason = str(error) if isinstance(error, AdapterError) else describe(error)
             raise messages.load_failed(self.config, backend, reason) from error
-        self._warn_of_problems(backend)
+        self.notices.problems(backend)
         self.table()
-        registration = Registration(self, backend, exclusive)
+        registration = Registration(backend.shown, self.config.host, self._unregister)
         with self._lock:
-            self._registered.insert(0, registration)
+            self._registered = {registration: (backend, exclusive), **self._registered}
             self._settle()
         self._changed()
         return registration
 
-    def unregister(self, registration: Registration) -> None:
-        """Take an adapter away that was registered by hand."""
+    def _unregister(self, registration: Registration) -> None:
         with self._lock:
             if registration not in self._registered:
                 return
-            self._registered.remove(registration)
+            del self._registered[registration]
             self._settle()
         self._changed()
 
     def _settle(self, found: list[Backend] | None = None) -> None:
         """Replace the table, and what is installed if that was `found` anew. Call with the lock."""
         everybody = found if found is not None else self._installed
-        registered = [entry._backend for entry in self._registered]
+        registered = [backend for backend, _ in self._registered.values()]
         hidden = {label for backend in registered for label in backend.labels}
-        exclusive = any(entry._exclusive for entry in self._registered)
+        exclusive = any(exclusive for _, exclusive in self._registered.values())
         installed = [] if exclusive else everybody or []
         seen = [backend for backend in installed if hidden.isdisjoint(backend.labels)]
         self._table = settle(registered, seen, self.config)
@@ -222,7 +186,7 @@ class Registry:
                 continue
             if self.forbids(backend) or (listed and not backend.may_be_trusted):
                 continue  # it could not be trusted at all, or not with that label
-            self._warn_if_unlisted(backend)  # its code is about to run, asked for or not
+            self.notices.unlisted(backend)  # its code is about to run, asked for or not
             try:
                 self._load(backend)
             except errors.BackendError as error:
@@ -244,20 +208,20 @@ class Registry:
         """Make a resolved backend usable: warn as is due, load it, ask it if it can run here."""
         if backend.refusal is not None or self.forbids(backend):
             raise messages.untrusted(self.config, backend, label, origin)
-        self._warn_of_conflict(label)
-        self._warn_if_unlisted(backend)  # before its code runs, so that an error prevents it
+        self.notices.conflict(label, self.table())
+        self.notices.unlisted(backend)  # before its code runs, so that an error prevents it
         if backend.adapter is None:
             self._load(backend, label, origin)
             if self.forbids(backend):  # only now known not to be the listed one
                 raise messages.untrusted(self.config, backend, label, origin)
-            self._warn_if_unlisted(backend)
-            self._warn_of_problems(backend)
+            self.notices.unlisted(backend)
+            self.notices.problems(backend)
             if backend.shadowed is not None:
                 raise messages.load_failed(self.config, backend, backend.shadowed, label, origin)
             if label not in backend.labels:
                 raise self._absent(label, origin)  # its source promised what it does not keep
         else:
-            self._warn_of_problems(backend)
+            self.notices.problems(backend)
         if not backend.available:
             self._ask(backend, label, origin)
 
@@ -325,8 +289,8 @@ class Registry:
         for backend in self.loaded():
             try:
                 for label in backend.labels:
-                    self._warn_of_conflict(label)
-                self._warn_of_problems(backend)
+                    self.notices.conflict(label, self.table())
+                self.notices.problems(backend)
             except errors.BackstackWarning as warning:
                 raised = raised or warning
         if raised is not None:
@@ -366,53 +330,6 @@ class Registry:
                 state="refused" if forbidden else backend.state,
                 reason=messages.unlisted_reason(self.config) if forbidden else backend.reason,
             )
-
-    # -- warnings ----------------------------------------------------------------------
-
-    def reset_warnings(self) -> None:
-        """Give every warning that is given once again."""
-        for backend in (*self._table.backends, *(self._installed or ())):
-            backend.once.clear()
-
-    def _warn_of_problems(self, backend: Backend) -> None:
-        for problem in backend.problems:
-            backend.once.warn(
-                problem,
-                f"Backend {backend.shown!r} for {self.config.host}: {problem}.",
-                errors.AdapterWarning,
-                self.packages,
-            )
-
-    def _warn_of_conflict(self, label: str) -> None:
-        table = self.table()
-        winner, losers = table.labels.get(label), table.contested.get(label)
-        if winner is None or not losers or winner.provider is None:
-            return
-        others = ", ".join(loser.shown_provider for loser in losers)
-        why = "first by distribution name"
-        if winner.trusted and not all(loser.trusted for loser in losers):
-            why = "the one that the host trusts"
-        elif winner.name == label and all(loser.name != label for loser in losers):
-            why = "whose name it is"
-        winner.once.warn(
-            ("conflict", label),
-            f"Backend name {label!r} for {self.config.host} is claimed by {winner.provider} and "
-            f"by {others}; it stands for the former, {why}.",
-            errors.BackendConflictWarning,
-            self.packages,
-        )
-
-    def _warn_if_unlisted(self, backend: Backend) -> None:
-        if backend.trusted or backend.may_be_trusted:
-            return
-        backend.once.warn(
-            "unlisted",
-            f"Backend {backend.shown!r}, {backend.shown_provider}, is not among those that "
-            f"{self.config.host} lists as trusted; its code runs all the same. To refuse such "
-            f"backends, set settings.trust = 'require' or {self.config.trust_variable}=require.",
-            errors.UnlistedBackendWarning,
-            self.packages,
-        )
 
     # -- trust -------------------------------------------------------------------------
 

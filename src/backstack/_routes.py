@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from . import _messages as messages
 from . import errors
 from ._bodies import kind_of, wrap
+from ._choices import Selection
 from ._names import CPU
 from ._plans import HostFunction
 from ._records import Backend, CallRecord
-from ._scopes import Scope, Selection, Stack
+from ._scopes import Scope
 from ._selecting import Selector
+from ._stack import Stack
 from ._warn import warn
 
 if TYPE_CHECKING:

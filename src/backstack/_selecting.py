@@ -7,10 +7,11 @@ from typing import Any
 
 from . import _messages as messages
 from . import errors
+from ._choices import Origin, Selection
 from ._names import CPU, plain
 from ._records import Backend
 from ._registry import Registry
-from ._scopes import Origin, Selection, Stack
+from ._stack import Stack
 from ._warn import warn
 
 SCOPE = Origin("scope")

@@ -9,13 +9,16 @@ from collections.abc import Callable, Mapping
 from types import EllipsisType, MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from ._choices import Origin, Selection
 from ._config import Config, check_keyword, make_config, variable_labels
 from ._functions import DispatchedFunction, check_host
 from ._names import CPU
-from ._registry import Registration, Registry
+from ._registrations import Registration
+from ._registry import Registry
 from ._routes import Route
-from ._scopes import Origin, Process, Scope, Selection, Stack
+from ._scopes import Scope
 from ._selecting import Selector
+from ._stack import Process, Stack
 from .settings import Settings, make_scope
 
 if TYPE_CHECKING:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from . import errors
+from ._choices import Selection
 from ._config import ON_MISSING, check_option
 from ._names import CPU
-from ._scopes import Scope, Selection, Stack
+from ._scopes import Scope
 from ._selecting import Selector
+from ._stack import Stack
 from ._warn import warn
 
 Names = str | tuple[str, ...]

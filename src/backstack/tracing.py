@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, overload
 
 from ._records import CallRecord
-from ._scopes import Entry, Stack
+from ._stack import Entry, Stack
 from .reports import render_text
 
 _COLUMNS = ("function", "chosen", "chosen_by", "ran_on", "seconds", "raised", "reason")
