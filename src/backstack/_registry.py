@@ -300,11 +300,12 @@ class Registry:
 
     def loaded(self) -> list[Backend]:
         """The usable backends whose adapters are loaded, by name; looks for nobody."""
-        backends = {backend for backend in self._table.labels.values() if backend.adapter}
-        return sorted(
-            (backend for backend in backends if not self.forbids(backend)),
-            key=lambda backend: backend.shown,
-        )
+        backends = {
+            backend
+            for backend in self._table.labels.values()
+            if backend.adapter is not None and not self.forbids(backend)
+        }
+        return sorted(backends, key=lambda backend: backend.shown)
 
     def usable(self) -> dict[str, Backend]:
         """Every label that can be chosen, as far as is known without loading anybody."""

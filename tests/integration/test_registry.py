@@ -558,3 +558,20 @@ def test_functions_are_those_that_are_alive(dispatcher, f):
     assert set(dispatcher.functions) == {"f"}
     with pytest.raises(TypeError):
         dispatcher.functions["h"] = f
+
+
+def test_an_adapter_that_has_no_truth_value_works_as_any_other(make_dispatcher):
+    class Odd:
+        name = "odd"
+
+        def __bool__(self):
+            raise RuntimeError("neither true nor false")
+
+        def f(self, x, *, option=1):
+            return "odd", x
+
+    dispatcher = make_dispatcher()
+    f = dispatcher.backend_dispatch(name="f")(lambda x: ("host", x))
+    dispatcher.register(Odd)
+    assert f(1, backend="odd") == ("odd", 1)
+    assert "option" in inspect.signature(f).parameters
