@@ -39,9 +39,11 @@ class Selection:
         looked yet, as for an environment variable before the first call.
     origin : Origin
         Who chose.
+    skipped : tuple of str
+        Why earlier preferences were passed over when this was made.
     """
 
-    __slots__ = ("backends", "labels", "names", "origin")
+    __slots__ = ("backends", "labels", "names", "origin", "skipped")
 
     def __init__(
         self,
@@ -49,11 +51,13 @@ class Selection:
         names: tuple[str, ...],
         backends: tuple[Any, ...] | None,
         origin: Origin,
+        skipped: tuple[str, ...] = (),
     ) -> None:
         self.labels = labels
         self.names = names
         self.backends = backends
         self.origin = origin
+        self.skipped = skipped
 
     def unsettled(self) -> Selection:
         """The same choice, before anybody looked what it comes to."""

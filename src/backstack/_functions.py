@@ -188,7 +188,9 @@ _set_call = DispatchedFunction.__dict__["__call__"].__set__
 def check_host(function: Any, keyword: str, name: str | None) -> str:
     """The name to dispatch `function` under; an error that says what to do if that cannot be."""
     if inspect.isclass(function):
-        raise TypeError(f"{function!r} is a class; only functions can be dispatched.")
+        raise TypeError(
+            f"{function!r} is a class; dispatch a function that makes the instance instead."
+        )
     shown = getattr(function, "__qualname__", None) or repr(function)
     bound = getattr(function, "__self__", None)  # a function in C has its module there
     is_method = isinstance(function, (staticmethod, types.MethodType)) or (

@@ -33,10 +33,19 @@ def _by(origin: Origin | None) -> str:
     return f" (asked for by {origin})" if origin else ""
 
 
-def bad_selector(config: Config, value: object, origin: Origin, wanted: str) -> Exception:
+_WANTED = {
+    "call": "one name; lists of preferences go into a scope or the setting",
+    "scope": "names, each an argument of its own, as in backend('a', 'b')",
+    "setting": "a name, a list of names in order of preference, or None",
+    "query": "one name",
+}
+
+
+def bad_selector(config: Config, value: object, origin: Origin) -> Exception:
     """Something that is no name at all."""
     return errors.BackendNameError(
-        f"{origin} of {config.host} takes {wanted}, not {shown(value)}.",
+        f"{shown(value)} is no backend name for {config.host}: {origin} takes "
+        f"{_WANTED[origin.kind]}.",
         value=shown(value),
         **_data(config, None, None, origin),
     )
@@ -144,6 +153,12 @@ def untrusted(
         found=found,
         **_data(config, label, name, origin),
     )
+
+
+def in_short(error: errors.BackendError) -> str:
+    """Why a preference was passed over, in half a line."""
+    reason = getattr(error, "reason", "") or "not installed"
+    return f"{error.label!r} was passed over ({reason})"
 
 
 def unlisted_reason(config: Config) -> str:

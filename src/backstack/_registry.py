@@ -199,8 +199,12 @@ class Registry:
 
     def _absent(self, label: str, origin: Origin) -> Exception:
         if label in self.config.trusted_labels:
-            return messages.not_installed(self.config, label, origin)
-        return messages.unknown(self.config, label, origin, self.usable())
+            error = messages.not_installed(self.config, label, origin)
+        else:
+            error = messages.unknown(self.config, label, origin, self.usable())
+        if any(label in backend.labels for backend in self._installed or ()):
+            error.add_note("One is installed; an adapter that was registered by hand hides it.")
+        return error
 
     # -- from a backend to its adapter -------------------------------------------------
 

@@ -88,9 +88,10 @@ class Route(HostFunction):
         if record is not None:
             self._note_choice(record, None, selection)
         given_up: list[tuple[Backend, str]] = []
-        for plan in self._plans(selection, given_up):
+        reasons = list(selection.skipped)
+        for plan in self._plans(selection, given_up, reasons):
             if record is not None:
-                record.reason = self._reason(given_up)
+                record.reason = "; ".join(reasons) or None
             if plan is None:
                 yield self._on_host(args, kwargs, whole=label is not None)
                 return
@@ -99,9 +100,10 @@ class Route(HostFunction):
                 self._warn_of_dropped(dropped, plan.backend)
                 yield Attempt(plan.function, values, keywords, plan.backend, plan.last)
             given_up.append((plan.backend, "declined this call of"))
+            reasons.append(self._reason(*given_up[-1]))
         if record is not None:
-            record.reason = self._reason(given_up)
-        self._give_up(*given_up[0], selection)
+            record.reason = "; ".join(reasons)
+        self._give_up(*given_up[0], selection, reasons)
         yield self._on_host(args, kwargs)
 
     def _note_choice(self, record: CallRecord, label: object, selection: Selection | None) -> None:
@@ -112,9 +114,8 @@ class Route(HostFunction):
             record.chosen = names[0] if len(names) == 1 else names
             record.chosen_by = selection.origin.kind
 
-    def _reason(self, given_up: list[tuple[Backend, str]]) -> str | None:
-        reasons = [f"{backend.shown!r} {how} {self.name}()" for backend, how in given_up]
-        return "; ".join(reasons) or None
+    def _reason(self, backend: Backend, how: str) -> str:
+        return f"{backend.shown!r} {how} {self.name}()"
 
     def plan(self, backend: Backend, selection: Selection) -> Plan | None:
         """How calls reach `backend`; what decorators above ours copied learns of it too."""
@@ -125,9 +126,12 @@ class Route(HostFunction):
         return plan
 
     def _plans(
-        self, selection: Selection, given_up: list[tuple[Backend, str]]
+        self, selection: Selection, given_up: list[tuple[Backend, str]], reasons: list[str]
     ) -> Iterator[Plan | None]:
-        """The plan of each chosen backend that implements this; None where the host is chosen."""
+        """The plan of each chosen backend that implements this; None where the host is chosen.
+
+        Says in `given_up` who lacks it, and in `reasons` why any was passed over.
+        """
         failures: list[errors.BackendLoadError] = []
         cleanly = True
         assert selection.backends is not None
@@ -136,17 +140,21 @@ class Route(HostFunction):
                 self._skip(failures)
                 yield None
                 continue
-            if index and not self.selector.reach(backend, selection):
+            reason = self.selector.reach(backend, selection) if index else None
+            if reason is not None:
+                reasons.append(reason)
                 cleanly = False  # asked again the next time
                 continue
             try:
                 plan = self.plan(backend, selection)
             except errors.BackendLoadError as error:
                 failures.append(error)
+                reasons.append(messages.in_short(error))
                 cleanly = False
                 continue
             if plan is None:
                 given_up.append((backend, "does not implement"))
+                reasons.append(self._reason(*given_up[-1]))
                 continue
             if cleanly:
                 self.plans.setdefault(selection, plan)
@@ -161,13 +169,19 @@ class Route(HostFunction):
         while failures:
             self.selector.skip(failures.pop(0))
 
-    def _give_up(self, backend: Backend, how: str, selection: Selection) -> None:
+    def _give_up(
+        self, backend: Backend, how: str, selection: Selection, reasons: list[str]
+    ) -> None:
         """No chosen backend runs it: raise, warn or say nothing, as the policy in force has it."""
         registry = self.registry
         told = (backend, how, selection.label_of(backend), selection.origin)
         policy = self.stack.on_missing()
         if policy == "error":
-            raise messages.not_implemented(registry.config, self.name, self.keyword, *told)
+            error = messages.not_implemented(registry.config, self.name, self.keyword, *told)
+            for reason in reasons:
+                if reason != self._reason(backend, how):
+                    error.add_note(f"Of the other preferences, {reason}.")
+            raise error
         text = messages.fell_back(registry.config, self.name, *told)
         if backend.once.take(("logged", self.name)):
             registry.log.info("%s", text)

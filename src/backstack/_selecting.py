@@ -58,7 +58,8 @@ class Selector:
             known = self._scopes.get(labels)
         except TypeError:  # something unhashable among them, which is refused below
             known = None
-        return known or self.select(self._checked(labels, SCOPE, labels), SCOPE)
+        value = labels[0] if len(labels) == 1 else labels  # as it was written
+        return known or self.select(self._checked(labels, SCOPE, value), SCOPE)
 
     def in_force(self, stack: Stack) -> Selection | None:
         """What is chosen here, looked up if nobody did; None if nothing is."""
@@ -101,15 +102,14 @@ class Selector:
     def _name(self, name: object, origin: Origin) -> str:
         if isinstance(name, str) and name:
             return plain(name)
-        raise messages.bad_selector(self.registry.config, name, origin, "one name")
+        raise messages.bad_selector(self.registry.config, name, origin)
 
     def _checked(
         self, labels: tuple[object, ...], origin: Origin, value: object
     ) -> tuple[str, ...]:
         checked = tuple(plain(label) for label in labels if isinstance(label, str) and label)
         if not checked or len(checked) != len(labels):
-            wanted = "names (of scopes, each as an argument of its own)"
-            raise messages.bad_selector(self.registry.config, value, origin, wanted)
+            raise messages.bad_selector(self.registry.config, value, origin)
         return tuple(dict.fromkeys(checked))
 
     def select(self, labels: tuple[str, ...], origin: Origin) -> Selection:
@@ -156,7 +156,8 @@ class Selector:
         for failure in failures:
             self.skip(failure)
         names = tuple(dict.fromkeys(map(self.registry.canonical, labels)))
-        return Selection(labels, names, tuple(usable), origin), not failures
+        skipped = tuple(map(messages.in_short, failures))
+        return Selection(labels, names, tuple(usable), origin, skipped), not failures
 
     def _candidates(
         self, labels: tuple[str, ...], origin: Origin
@@ -183,14 +184,14 @@ class Selector:
             )
         self.registry.log.info("Passed over for the next preference: %s", error)
 
-    def reach(self, backend: Any, selection: Selection) -> bool:
-        """Whether a later preference can be used; loads it, now that it is reached."""
+    def reach(self, backend: Any, selection: Selection) -> str | None:
+        """Make a later preference ready, now that it is reached; or why it is passed over."""
         try:
             self.registry.prepare(backend, selection.label_of(backend), selection.origin)
         except (errors.BackendLoadError, errors.BackendUnavailableError) as error:
             self.skip(error)
-            return False
-        return True
+            return messages.in_short(error)
+        return None
 
 
 def _first_of(failures: list[errors.BackendError]) -> errors.BackendError:

@@ -13,7 +13,16 @@ from .errors import BackstackWarning
 _OURS = frozenset({"backstack", "wrapt"})
 #: What calls on behalf of somebody else.
 _MACHINERY = frozenset(
-    {"asyncio", "concurrent", "contextlib", "contextvars", "functools", "importlib", "threading"}
+    {
+        "asyncio",
+        "concurrent",
+        "contextlib",
+        "contextvars",
+        "functools",
+        "importlib",
+        "runpy",
+        "threading",
+    }
 )
 
 

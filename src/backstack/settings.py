@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from . import errors
@@ -152,6 +153,8 @@ def make_scope(
     stack: Stack, selector: Selector, names: tuple[Any, ...], on_missing: str | None
 ) -> Scope:
     """A scope that checks its names only when it is entered; its policy is checked at once."""
+    if any(inspect.isroutine(name) for name in names):
+        raise TypeError(f"backend{names!r}: to decorate, call it first, as in @backend('name')")
     if on_missing is not None:
         check_option(on_missing, ON_MISSING, "on_missing")
     return Scope(stack, selector.for_scope, names, on_missing, selector.registry.config.host)

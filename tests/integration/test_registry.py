@@ -575,3 +575,12 @@ def test_an_adapter_that_has_no_truth_value_works_as_any_other(make_dispatcher):
     dispatcher.register(Odd)
     assert f(1, backend="odd") == ("odd", 1)
     assert "option" in inspect.signature(f).parameters
+
+
+def test_who_asks_for_a_hidden_backend_is_told_so(site, make_dispatcher):
+    site.adapter("real", "name = 'real'\n")
+    dispatcher = make_dispatcher()
+    with dispatcher.register(type("Other", (), {"name": "other"}), exclusive=True):
+        with pytest.raises(backstack.UnknownBackendError) as caught:
+            dispatcher.backend("real").__enter__()
+    assert "hides it" in caught.value.__notes__[0]

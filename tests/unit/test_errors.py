@@ -602,3 +602,24 @@ def test_a_warning_of_a_script_points_into_the_script(run_python):
         print([(w.filename == __file__, w.lineno == line) for w in caught])
     """)
     assert output.strip() == "[(True, True)]"
+
+
+def test_each_way_of_choosing_says_what_it_takes(dispatcher, f):
+    with pytest.raises(backstack.BackendNameError, match=r"\['a'\] is no .* takes one name; lists"):
+        f(backend=["a"])
+    with pytest.raises(
+        backstack.BackendNameError, match=r"^\['a', 'b'\] is no .*backend\('a', 'b'\)"
+    ):
+        dispatcher.backend(["a", "b"]).__enter__()
+    with pytest.raises(backstack.BackendNameError, match="^'' is no .* a list of names in order"):
+        dispatcher.settings.backend = ""
+    with pytest.raises(backstack.BackendNameError, match=r"^5 is no .* get_backend\(\) takes one"):
+        dispatcher.get_backend(5)
+
+
+def test_a_scope_that_was_not_called_is_told_at_once(dispatcher):
+    with pytest.raises(TypeError, match=r"@backend\('name'\)"):
+
+        @dispatcher.backend
+        def g():
+            pass

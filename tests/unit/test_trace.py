@@ -500,3 +500,52 @@ def test_registered_ones_are_told_too(dispatcher, f):
     a = records["a"]
     assert (a.aliases, a.functions, a.distribution, a.version) == (("A",), ("f",), None, None)
     assert (a.trusted, a.state) == (True, "loaded")
+
+
+@pytest.fixture
+def preferences(dispatcher):
+    """Backends that cannot run here, lack f, decline f, and have it."""
+    for name, members in {
+        "off": {"is_available": lambda: "no device", "f": lambda: "off"},
+        "lacks": {},
+        "declines": {"f": lambda: NotImplemented},
+        "has": {"f": lambda: "has"},
+    }.items():
+        dispatcher.register(SimpleNamespace(name=name, **members))
+    return dispatcher
+
+
+@pytest.mark.parametrize(
+    ("names", "ran_on", "reason"),
+    [
+        (("off", "has"), "has", "'off' was passed over (no device)"),
+        (("lacks", "off", "has"), "has", "'lacks' does not implement f(); 'off' was passed over"),
+        (("off", "declines", "has"), "has", "(no device); 'declines' declined this call of f()"),
+        (("off", "cpu"), "cpu", "'off' was passed over (no device)"),
+        (("has",), "has", None),
+    ],
+)
+def test_a_record_says_why_each_earlier_preference_did_not_run(
+    preferences, f, names, ran_on, reason
+):
+    with preferences.trace() as calls, preferences.backend(*names):
+        f()
+    assert calls[0].ran_on == ran_on
+    assert calls[0].reason is None if reason is None else reason in calls[0].reason
+
+
+@pytest.mark.parametrize(
+    ("names", "notes"),
+    [
+        (("lacks",), []),
+        (("lacks", "off"), ["'off' was passed over (no device)"]),
+        (("off", "lacks"), ["'off' was passed over (no device)"]),
+        (("lacks", "declines"), ["'declines' declined this call of f()"]),
+    ],
+)
+def test_an_error_notes_what_became_of_the_other_preferences(preferences, f, names, notes):
+    with preferences.backend(*names, on_missing="error"):
+        with pytest.raises(backstack.NotImplementedByBackendError) as caught:
+            f()
+    expected = [f"Of the other preferences, {note}." for note in notes]
+    assert getattr(caught.value, "__notes__", []) == expected
