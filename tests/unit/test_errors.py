@@ -611,7 +611,7 @@ def test_each_way_of_choosing_says_what_it_takes(dispatcher, f):
         backstack.BackendNameError, match=r"^\['a', 'b'\] is no .*backend\('a', 'b'\)"
     ):
         dispatcher.backend(["a", "b"]).__enter__()
-    with pytest.raises(backstack.BackendNameError, match="^'' is no .* a list of names in order"):
+    with pytest.raises(backstack.BackendNameError, match=r"^'' is no .* a list of names in order"):
         dispatcher.settings.backend = ""
     with pytest.raises(backstack.BackendNameError, match=r"^5 is no .* get_backend\(\) takes one"):
         dispatcher.get_backend(5)
