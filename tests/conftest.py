@@ -112,8 +112,9 @@ def run_python(tmp_path):
     def run(script: str, *, path: Path | None = None, env: dict[str, str] | None = None) -> str:
         file = tmp_path / "script.py"
         file.write_text(textwrap.dedent(script))
-        search = [str(path)] if path else []
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(search), **(env or {})}
+        search = [str(path or ""), os.environ.get("PYTHONPATH", "")]
+        joined = os.pathsep.join(filter(None, search))
+        environment = {**os.environ, "PYTHONPATH": joined, **(env or {})}
         done = subprocess.run(
             [sys.executable, "-W", "error", str(file)],
             capture_output=True,

@@ -1,0 +1,73 @@
+"""What importing a host costs: no module that `import wrapt` does not bring, and no lazy one."""
+
+import json
+
+HOST = """
+    import functools, json, sys
+    import wrapt
+    before = set(sys.modules)
+    import backstack
+    dispatcher = backstack.BackendDispatcher(
+        entrypoint_group="host.backends",
+        host_name="host",
+        trusted_backends={"accel": {"package": "accel", "aliases": ["fast"]}},
+    )
+
+    def outer(function):
+        @functools.wraps(function)
+        def wrapper(*args, **kwargs):
+            return function(*args, **kwargs)
+        return wrapper
+
+    @dispatcher.backend_dispatch
+    def f(x, *, k=1):
+        \"\"\"Do it.\"\"\"
+        return x
+
+    f(1), f(1, k=2), f(1, backend="cpu")
+    with dispatcher.backend("cpu"):
+        f(1)
+    print(json.dumps(sorted(set(sys.modules) - before)))
+    """
+
+LAZY = {
+    "_copies",
+    "_discovery",
+    "_docstrings",
+    "_loading",
+    "_options",
+    "_routing",
+    "_signatures",
+    "_sources",
+    "_trust",
+    "reports",
+    "tracing",
+}
+
+
+def test_importing_and_calling_a_host_loads_nothing_else(run_python):
+    loaded = set(json.loads(run_python(HOST)))
+    own = {name for name in loaded if name.partition(".")[0] == "backstack"}
+    # The only one more, on a Python whose own modules do not use it: a few lines of constants.
+    assert loaded - own <= {"__future__"}
+    assert own.isdisjoint(f"backstack.{name}" for name in LAZY)
+
+
+def test_asking_for_a_docstring_of_a_host_alone_does_not_load_numpydoc(run_python):
+    script = (
+        HOST
+        + '''
+    @dispatcher.backend_dispatch
+    def g(x):
+        """Do it.
+
+        Parameters
+        ----------
+        x : int
+            What to do.
+        """
+    assert "backend : str" in g.__doc__
+    print("numpydoc" in sys.modules)
+    '''
+    )
+    assert run_python(script).splitlines()[-1] == "False"
