@@ -15,8 +15,7 @@ from typing import Any, cast
 
 import wrapt
 
-from ._names import ADAPTER_FIELDS, CPU
-from ._records import Backend
+from ._names import ADAPTER_FIELDS
 from ._routes import Route
 
 
@@ -55,7 +54,7 @@ def make_call(route: Route) -> Callable[..., Any]:
             try:
                 result = plan.function(*args, **kwargs)
             except RecursionError as error:
-                explain_recursion(error, route, plan.backend)
+                route.explain_recursion(error, plan.backend, sys._getframe(), "route")
                 raise
             if result is not NotImplemented or plan.last:
                 return result
@@ -65,7 +64,7 @@ def make_call(route: Route) -> Callable[..., Any]:
             try:
                 result = attempt.function(*attempt.args, **attempt.kwargs)
             except RecursionError as error:
-                explain_recursion(error, route, attempt.backend)
+                route.explain_recursion(error, attempt.backend, sys._getframe(), "route")
                 raise
             except TypeError:
                 kept = route.without_options(attempt.kwargs) if attempt.backend is None else None
@@ -77,23 +76,6 @@ def make_call(route: Route) -> Callable[..., Any]:
         raise AssertionError("unreachable: the last attempt is the host's")
 
     return call
-
-
-def explain_recursion(error: RecursionError, route: Route, backend: Backend | None) -> None:
-    """Note, once, that an implementation calls itself through the host, and the way out."""
-    hint = f"call it with {route.keyword}={CPU!r}"
-    if backend is None or any(hint in note for note in getattr(error, "__notes__", ())):
-        return
-    own = sys._getframe(1)  # of the call path, whichever function's it is
-    frame, calls = own.f_back, 1
-    while frame is not None and calls < 2:
-        calls += frame.f_code is own.f_code and frame.f_locals.get("route") is route
-        frame = frame.f_back
-    if calls == 2:
-        error.add_note(
-            f"{route.name}() of backend {backend.shown!r} calls the host's {route.name}(), which "
-            f"runs on {backend.shown!r} again. To reach the host's own implementation, {hint}."
-        )
 
 
 class DispatchedFunction(wrapt.BaseObjectProxy):  # type: ignore[type-arg]

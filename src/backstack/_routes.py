@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 import time
 from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import _messages as messages
@@ -122,6 +124,9 @@ class Route(HostFunction):
         known = backend in self.plans
         plan = super().plan(backend, selection)
         if not known and plan is not None:
+            if plan.last:  # its body runs only when the call path has returned
+                noting = wrap(plan.function, lambda: _Recursion(self, plan))
+                plan.function = functools.update_wrapper(noting, plan.function)
             self.merge_copies()
         return plan
 
@@ -229,6 +234,31 @@ class Route(HostFunction):
 
         return without_options(self, kwargs)
 
+    # -- recursion ---------------------------------------------------------------------
+
+    def explain_recursion(
+        self, error: RecursionError, backend: Backend | None, own: FrameType, variable: str
+    ) -> None:
+        """Note, once, that an implementation calls itself through the host, and the way out.
+
+        It does so if the frame that caught the error, `own`, is on the stack once more: the
+        same code with the same object in `variable`.
+        """
+        hint = f"call it with {self.keyword}={CPU!r}"
+        if backend is None or any(hint in note for note in getattr(error, "__notes__", ())):
+            return
+        value = own.f_locals.get(variable)
+        frame = own.f_back
+        while frame is not None:
+            if frame.f_code is own.f_code and frame.f_locals.get(variable) is value:
+                error.add_note(
+                    f"{self.name}() of backend {backend.shown!r} calls the host's {self.name}(), "
+                    f"which runs on {backend.shown!r} again. To reach the host's own "
+                    f"implementation, {hint}."
+                )
+                return
+            frame = frame.f_back
+
     # -- what others have copied -------------------------------------------------------
 
     def merge_copies(self, read: bool = False) -> None:
@@ -259,6 +289,22 @@ class Route(HostFunction):
             copies.append(public)
             public = getattr(public, "__wrapped__", None)
         return copies
+
+
+class _Recursion:
+    """Explains a `RecursionError` of a body that runs after the call that made it returned."""
+
+    def __init__(self, route: Route, plan: Plan) -> None:
+        self._route = route
+        self._plan = plan
+
+    def __enter__(self) -> None:
+        """There is nothing to prepare."""
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, RecursionError):
+            body = sys._getframe(1)
+            self._route.explain_recursion(error, self._plan.backend, body, "function")
 
 
 def _timed(function: Callable[..., Any], record: CallRecord) -> Callable[..., Any]:

@@ -757,3 +757,51 @@ def test_who_shares_only_a_namespace_with_the_host_is_a_caller(site):
     with pytest.warns(backstack.FallbackWarning) as caught, host.dispatcher.backend("empty"):
         app.run()
     assert [(w.filename, w.lineno) for w in caught] == [(app.__file__, 4)]
+
+
+@pytest.mark.parametrize("kind", ["generator", "coroutine", "async generator"])
+def test_one_that_recurses_into_itself_while_it_is_iterated_is_told_too(dispatcher, kind):
+    async def run_coroutine(x):
+        return await coroutine(x)
+
+    def run_generator(x):
+        yield from generator(x)
+
+    async def run_async_generator(x):
+        async for item in async_generator(x):
+            yield item
+
+    @dispatcher.backend_dispatch
+    async def coroutine(x):
+        return x
+
+    @dispatcher.backend_dispatch
+    def generator(x):
+        yield x
+
+    @dispatcher.backend_dispatch
+    async def async_generator(x):
+        yield x
+
+    dispatcher.register(
+        SimpleNamespace(
+            name="loop",
+            coroutine=run_coroutine,
+            generator=run_generator,
+            async_generator=run_async_generator,
+        )
+    )
+
+    async def consume():
+        async for _ in async_generator(1):
+            pass
+
+    run = {
+        "generator": lambda: list(generator(1)),
+        "coroutine": lambda: asyncio.run(coroutine(1)),
+        "async generator": lambda: asyncio.run(consume()),
+    }
+    with dispatcher.backend("loop"), pytest.raises(RecursionError) as caught:
+        run[kind]()
+    (note,) = caught.value.__notes__
+    assert "backend='cpu'" in note
