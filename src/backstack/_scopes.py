@@ -22,6 +22,10 @@ class Activation:
     Entering puts the body's entries, its own inner scopes included, over whatever is in
     force where it is resumed; leaving takes them away again, so that the code that
     iterates it sees only its own.
+
+    On Python 3.11 an abandoned generator may be closed by a garbage collection that began
+    inside `ContextVar.set`, which that version does not survive in every case; later ones
+    collect between instructions only. Nothing here can tell, so close what you abandon.
     """
 
     def __init__(self, stack: Stack, entry: Entry) -> None:
