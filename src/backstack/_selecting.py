@@ -123,8 +123,11 @@ class Selector:
         if settled:
             self._remember(labels, origin, selection, generation)
             return selection
-        # The same object whenever it comes to the same, since plans are kept by it.
-        return self._unsettled.setdefault((labels, origin, selection.backends), selection)
+        # The same object whenever it comes to the same backends, since plans are kept by it;
+        # why the others were passed over may have changed.
+        known = self._unsettled.setdefault((labels, origin, selection.backends), selection)
+        known.skipped = selection.skipped
+        return known
 
     def _remember(
         self, labels: tuple[str, ...], origin: Origin, selection: Selection, generation: int

@@ -623,7 +623,10 @@ def test_the_order_of_asking_does_not_matter(site, make_host):
 COMPUTED = "name = 'oth' + 'er'\ndef f(x): return 'other', x\n"
 
 
-def test_a_listed_provider_of_an_unlisted_backend_is_refused_under_require(site, make_dispatcher):
+@pytest.mark.parametrize("label", ["other", "ep"])
+def test_a_listed_provider_of_an_unlisted_backend_is_refused_under_require(
+    site, make_dispatcher, label
+):
     site.install("accel-dist", {"ep": "other_adapter"}, {"other_adapter.py": COMPUTED})
     dispatcher = make_dispatcher(
         trusted_backends={"accel": {"package": "accel-dist"}}, trust="require"
@@ -631,7 +634,7 @@ def test_a_listed_provider_of_an_unlisted_backend_is_refused_under_require(site,
     f = dispatcher.backend_dispatch(name="f")(lambda x: ("host", x))
     for _ in range(2):
         with pytest.raises(backstack.UntrustedBackendError, match="does not list it"):
-            f(1, backend="other")
+            f(1, backend=label)
     assert not any(record.trusted for record in dispatcher.backends())
 
 

@@ -549,3 +549,21 @@ def test_an_error_notes_what_became_of_the_other_preferences(preferences, f, nam
             f()
     expected = [f"Of the other preferences, {note}." for note in notes]
     assert getattr(caught.value, "__notes__", []) == expected
+
+
+def test_a_record_says_why_a_preference_was_passed_over_this_time(dispatcher, f):
+    reasons = iter(["no device", "driver too old"])
+    dispatcher.register(SimpleNamespace(name="off", is_available=lambda: next(reasons)))
+    dispatcher.register(SimpleNamespace(name="has", f=lambda: "has"))
+    for reason in ("no device", "driver too old"):
+        with dispatcher.trace() as calls, dispatcher.backend("off", "has"):
+            f()
+        assert calls[0].reason == f"'off' was passed over ({reason})"
+
+
+def test_a_trace_that_is_entered_twice_records_each_call_once(dispatcher, f):
+    trace = dispatcher.trace()
+    with trace as calls, trace as again:
+        f()
+    assert calls is again
+    assert len(calls) == 1
