@@ -36,9 +36,6 @@ class Activation:
         self._token: Token[State | None] | None = None
 
     def __enter__(self) -> None:
-        # Fresh ones each time: a context copied during an earlier step still holds the others.
-        self._entries = [entry.again() for entry in self._entries]
-        self._bottom = self._entries[0]
         stack = self._stack
         top = stack.state
         for entry in self._entries:

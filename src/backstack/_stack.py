@@ -34,10 +34,6 @@ class Entry:
         self.observer = observer
         self.token: Token[Any] | None = None
 
-    def again(self) -> Entry:
-        """The same once more, made nowhere yet."""
-        return Entry(self.owner, self.selection, self.on_missing, self.observer)
-
     def made_here(self) -> bool:
         """Whether the current context is the one that this entry was made in.
 

@@ -468,3 +468,17 @@ def test_the_names_that_are_available(dispatcher):
     assert dispatcher.settings.get_backend("cpu") is None
     assert dispatcher.settings.get_backend("nonsense") is None
     assert dispatcher.settings.get_backend("A").name == "a"
+
+
+def test_an_adapter_that_came_while_the_setting_was_checked_counts(make_dispatcher):
+    dispatcher = make_dispatcher()
+    f = dispatcher.backend_dispatch(name="f")(lambda: "host")
+    later = SimpleNamespace(name="a", f=lambda: "later")
+
+    def is_available():
+        dispatcher.register(later)
+        return True
+
+    dispatcher.register(SimpleNamespace(name="a", f=lambda: "first", is_available=is_available))
+    dispatcher.settings.backend = "a"
+    assert f() == "later"

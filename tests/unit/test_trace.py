@@ -567,3 +567,10 @@ def test_a_trace_that_is_entered_twice_records_each_call_once(dispatcher, f):
         f()
     assert calls is again
     assert len(calls) == 1
+
+
+def test_nothing_ran_where_the_one_that_declined_was_the_last(preferences, f):
+    with preferences.trace() as calls, preferences.backend("declines", on_missing="error"):
+        with pytest.raises(backstack.NotImplementedByBackendError):
+            f()
+    assert (calls[0].ran_on, calls[0].raised) == (None, True)
