@@ -19,7 +19,7 @@ from ._plans import HostFunction
 #: *Other Parameters* comes behind the last of these.
 _BEFORE_OPTIONS = ("Parameters", "Returns", "Yields", "Receives")
 #: What *See Also* usually holds; of anything else numpydoc has to say whether it can read it.
-_USUAL_REFERENCE = re.compile(r"\s.*|[\w.]+(, [\w.]+)*( :.*)?\s*")
+_USUAL_REFERENCE = re.compile(r"\s.*|[\w.]+(, [\w.]+)*( :(\s.*)?)?\s*", re.ASCII)
 
 
 class Section(NamedTuple):

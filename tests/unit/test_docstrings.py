@@ -7,7 +7,7 @@ import warnings
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpydoc.docscrape import NumpyDocString
 
@@ -729,6 +729,8 @@ def shared():
 
 @settings(max_examples=600, deadline=None)
 @given(text=docstrings(), windows=st.booleans())
+@example(PLAIN + "\n    See Also\n    --------\n    w ::\n", False)
+@example(PLAIN + "\n    See Also\n    --------\n    größe : text\n", False)
 def test_any_docstring_keeps_its_bytes_and_its_meaning(shared, text, windows):
     f, register = shared
     text = text.replace("\n", "\r\n") if windows else text
