@@ -13,6 +13,8 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, Literal
 
+from ._frames import unseen
+
 Kind = Literal["function", "coroutine", "generator", "async generator"]
 
 
@@ -45,6 +47,7 @@ def wrap(
     return wrappers[kind or kind_of(function)](function, around)
 
 
+@unseen
 def _function(
     function: Callable[..., Any], around: Callable[[], AbstractContextManager[Any]]
 ) -> Callable[..., Any]:
@@ -55,6 +58,7 @@ def _function(
     return wrapper
 
 
+@unseen
 def _coroutine(
     function: Callable[..., Any], around: Callable[[], AbstractContextManager[Any]]
 ) -> Callable[..., Any]:
@@ -65,6 +69,7 @@ def _coroutine(
     return wrapper
 
 
+@unseen
 def _generator(
     function: Callable[..., Any], around: Callable[[], AbstractContextManager[Any]]
 ) -> Callable[..., Any]:
@@ -87,6 +92,32 @@ def _generator(
     return wrapper
 
 
+class Nested:
+    """Two context managers as one, the first around the second; neither may swallow errors."""
+
+    __slots__ = ("_inner", "_outer")
+
+    def __init__(
+        self, outer: AbstractContextManager[Any], inner: AbstractContextManager[Any]
+    ) -> None:
+        self._outer = outer
+        self._inner = inner
+
+    def __enter__(self) -> None:
+        self._outer.__enter__()
+        try:
+            self._inner.__enter__()
+        except BaseException:
+            self._outer.__exit__(*sys.exc_info())
+            raise
+
+    def __exit__(self, *exc_info: Any) -> None:
+        try:
+            self._inner.__exit__(*exc_info)
+        finally:
+            self._outer.__exit__(*exc_info)
+
+
 def _first(body: Any, value: Any) -> Any:
     """The first step of an async generator, kept from the event loop's books.
 
@@ -101,6 +132,7 @@ def _first(body: Any, value: Any) -> Any:
         sys.set_asyncgen_hooks(*hooks)
 
 
+@unseen
 def _async_generator(
     function: Callable[..., Any], around: Callable[[], AbstractContextManager[Any]]
 ) -> Callable[..., Any]:

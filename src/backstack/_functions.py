@@ -15,10 +15,12 @@ from typing import Any, cast
 
 import wrapt
 
+from ._frames import unseen
 from ._names import ADAPTER_FIELDS
 from ._routes import Route
 
 
+@unseen
 def make_call(route: Route) -> Callable[..., Any]:
     """The call path of one function.
 
@@ -61,16 +63,18 @@ def make_call(route: Route) -> Callable[..., Any]:
         else:
             plan = None
         for attempt in route.attempts(label, args, kwargs, plan):
-            try:
-                result = attempt.function(*attempt.args, **attempt.kwargs)
-            except RecursionError as error:
-                route.explain_recursion(error, attempt.backend, sys._getframe(), "route")
-                raise
-            except TypeError:
-                kept = route.without_options(attempt.kwargs) if attempt.backend is None else None
-                if kept is None:
+            with attempt.inside:
+                try:
+                    result = attempt.function(*attempt.args, **attempt.kwargs)
+                except RecursionError as error:
+                    route.explain_recursion(error, attempt.backend, sys._getframe(), "route")
                     raise
-                result = attempt.function(*attempt.args, **kept)
+                except TypeError:
+                    on_host = attempt.backend is None
+                    kept = route.without_options(attempt.kwargs) if on_host else None
+                    if kept is None:
+                        raise
+                    result = attempt.function(*attempt.args, **kept)
             if attempt.last or result is not NotImplemented:
                 return result
         raise AssertionError("unreachable: the last attempt is the host's")
@@ -78,7 +82,14 @@ def make_call(route: Route) -> Callable[..., Any]:
     return call
 
 
-class DispatchedFunction(wrapt.BaseObjectProxy):  # type: ignore[type-arg]
+#: What wrapt forwards for every kind of object, and functions do not have.
+_FOREIGN = frozenset(dir(wrapt.BaseObjectProxy)) - frozenset(dir(types.FunctionType))
+_FOREIGN -= {name for name in _FOREIGN if name.startswith(("__self_", "__object_"))}
+_FOREIGN |= {"__slots__", "__static_attributes__", "__firstlineno__"}
+_FOREIGN -= {"__wrapped__", "__getattr__", "__deepcopy__", "__copy__"}
+
+
+class DispatchedCallable(wrapt.BaseObjectProxy):  # type: ignore[type-arg]
     """Stands for a host's function, and answers every question as that would, plus the selector.
 
     Everything that is not defined here is forwarded to the host's function by wrapt.
@@ -92,6 +103,11 @@ class DispatchedFunction(wrapt.BaseObjectProxy):  # type: ignore[type-arg]
         self._self_route = route
         route.proxy = weakref.ref(self)
         _set_call(self, make_call(route))
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in _FOREIGN:
+            raise AttributeError(name)  # then Python asks wrapt's __getattr__, which asks the host
+        return super().__getattribute__(name)
 
     @property
     def __signature__(self) -> inspect.Signature:
@@ -125,6 +141,7 @@ class DispatchedFunction(wrapt.BaseObjectProxy):  # type: ignore[type-arg]
 
     # Merged when it is read, for the text and the backends can change at any time.
     __doc__ = property(_get_doc, _set_doc, _delete_doc)  # pyright: ignore[reportIncompatibleVariableOverride, reportAssignmentType]
+    del _get_doc, _set_doc, _delete_doc
 
     @property
     def __kwdefaults__(self) -> dict[str, Any]:
@@ -148,10 +165,10 @@ class DispatchedFunction(wrapt.BaseObjectProxy):  # type: ignore[type-arg]
     def __reduce_ex__(self, protocol: object) -> str:
         return self.__reduce__()
 
-    def __copy__(self) -> DispatchedFunction:
+    def __copy__(self) -> DispatchedCallable:
         return self
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> DispatchedFunction:
+    def __deepcopy__(self, memo: dict[int, Any]) -> DispatchedCallable:
         return self
 
     def __repr__(self) -> str:
@@ -164,7 +181,29 @@ class DispatchedFunction(wrapt.BaseObjectProxy):  # type: ignore[type-arg]
         return format(str(self), spec)
 
 
-_set_call = DispatchedFunction.__dict__["__call__"].__set__
+class DispatchedFunction(DispatchedCallable):
+    """One for a function written in Python, which is neither sized, nor a container, nor a number.
+
+    The abstract classes of `collections.abc` and `typing` go by what a type has, and take
+    None for "not that". A host's callable object may well be all of this.
+    """
+
+    __slots__ = ()
+
+
+_NOT_OF_FUNCTIONS = ["len", "contains", "reversed", "enter", "exit", "aenter", "aexit", "abs"]
+_NOT_OF_FUNCTIONS += ["bytes", "complex", "float", "index", "int", "round"]
+for _name in _NOT_OF_FUNCTIONS:
+    setattr(DispatchedFunction, f"__{_name}__", None)
+
+
+def make_proxy(route: Route) -> DispatchedCallable:
+    """What stands in the place of a host's function from now on."""
+    plain = type(route.host) is types.FunctionType
+    return (DispatchedFunction if plain else DispatchedCallable)(route)
+
+
+_set_call = DispatchedCallable.__dict__["__call__"].__set__
 
 
 def check_host(function: Any, keyword: str, name: str | None) -> str:

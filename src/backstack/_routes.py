@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import _messages as messages
 from . import errors
-from ._bodies import kind_of, wrap
+from ._bodies import Kind, Nested, kind_of, wrap
 from ._choices import Selection
 from ._names import CPU
 from ._plans import HostFunction
@@ -25,14 +27,23 @@ if TYPE_CHECKING:
     from ._routing import Plan
 
 
+Around = Callable[[], AbstractContextManager[Any]]
+_NOTHING: AbstractContextManager[Any] = nullcontext()
+
+
 class Attempt(NamedTuple):
-    """One thing to call; unless it is the last, it may decline by `NotImplemented`."""
+    """One thing to call, inside something; unless it is the last, it may decline.
+
+    It declines by returning `NotImplemented`. The call path itself enters `inside`, so that
+    no further frame comes between a caller and a plain function.
+    """
 
     function: Callable[..., Any]
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     backend: Backend | None
     last: bool
+    inside: AbstractContextManager[Any] = _NOTHING
 
 
 class Route(HostFunction):
@@ -45,7 +56,6 @@ class Route(HostFunction):
         self.selector = selector
         self.stack = stack
         self.proxy: Callable[[], Any] = lambda: None  # a weak reference, once there is one
-        self._whole: Callable[..., Any] | None = None
 
     # -- the general path --------------------------------------------------------------
 
@@ -55,20 +65,36 @@ class Route(HostFunction):
         """What to call, in order, until one does not decline; warns of what is given up."""
         observers = (self.stack.state and self.stack.state.observers) or ()
         if not observers:
-            yield from self._attempts(label, args, kwargs, declined, None)
+            for attempt, around in self._attempts(label, args, kwargs, declined, None):
+                yield self._within(attempt, *around)
             return
         record = CallRecord(self.name, CPU, "default")
         for observer in observers:
             observer(record)
         try:
-            for attempt in self._attempts(label, args, kwargs, declined, record):
+            for attempt, around in self._attempts(label, args, kwargs, declined, record):
                 record.ran_on = CPU if attempt.backend is None else attempt.backend.shown
-                yield attempt._replace(function=_timed(attempt.function, record))
+                yield self._within(attempt, self._clock(record, attempt), *around)
         except GeneratorExit:
             raise
         except BaseException:
             record.raised, record.ran_on = True, None
             raise
+
+    def _within(self, attempt: Attempt, *around: Around) -> Attempt:
+        """`attempt` with its body run in what each of `around` makes, the first outermost."""
+        if not around:
+            return attempt
+        if self._kind(attempt) == "function":
+            return attempt._replace(inside=_nested(around))
+        return attempt._replace(function=_wrapped(attempt.function, *around))
+
+    def _kind(self, attempt: Attempt) -> Kind:
+        return self.kind if attempt.backend is None else kind_of(attempt.function)
+
+    def _clock(self, record: CallRecord, attempt: Attempt) -> Around:
+        in_steps = self._kind(attempt).endswith("generator")
+        return lambda: _Clock(record, in_steps)
 
     def _attempts(
         self,
@@ -77,7 +103,8 @@ class Route(HostFunction):
         kwargs: dict[str, Any],
         declined: Any,
         record: CallRecord | None,
-    ) -> Iterator[Attempt]:
+    ) -> Iterator[tuple[Attempt, tuple[Around, ...]]]:
+        """The attempts, each with what its body runs in, the outermost first."""
         if record is not None:
             self._note_choice(record, label, self.stack.selection())
         if label is None:
@@ -85,7 +112,7 @@ class Route(HostFunction):
         else:
             selection = self.selector.for_call(label, self.keyword)
         if selection is None:
-            yield self._on_host(args, kwargs)
+            yield self._on_host(args, kwargs), ()
             return
         if record is not None:
             self._note_choice(record, None, selection)
@@ -95,18 +122,21 @@ class Route(HostFunction):
             if record is not None:
                 record.reason = "; ".join(reasons) or None
             if plan is None:
-                yield self._on_host(args, kwargs, whole=label is not None)
+                # Asked for by the call, the host is whole: what it calls stays there too.
+                around = () if label is None else (self._host_in_force,)
+                yield self._on_host(args, kwargs), around
                 return
             if plan is not declined:
                 values, keywords, dropped = plan.route(args, kwargs)
                 self._warn_of_dropped(dropped, plan.backend)
-                yield Attempt(plan.function, values, keywords, plan.backend, plan.last)
+                attempt = Attempt(plan.implementation, values, keywords, plan.backend, plan.last)
+                yield attempt, self._around(plan)
             given_up.append((plan.backend, "declined this call of"))
             reasons.append(self._reason(*given_up[-1]))
         if record is not None:
             record.reason = "; ".join(reasons)
         self._give_up(*given_up[0], selection, reasons)
-        yield self._on_host(args, kwargs)
+        yield self._on_host(args, kwargs), ()
 
     def _note_choice(self, record: CallRecord, label: object, selection: Selection | None) -> None:
         if label is not None:
@@ -124,11 +154,13 @@ class Route(HostFunction):
         known = backend in self.plans
         plan = super().plan(backend, selection)
         if not known and plan is not None:
-            if plan.last:  # its body runs only when the call path has returned
-                noting = wrap(plan.function, lambda: _Recursion(self, plan))
-                plan.function = functools.update_wrapper(noting, plan.function)
+            plan.function = _wrapped(plan.implementation, *self._around(plan))
             self.merge_copies()
         return plan
+
+    def _around(self, plan: Plan) -> tuple[Around, ...]:
+        """What the bodies of an implementation run in that begin when the call has returned."""
+        return (lambda: _Recursion(self, plan),) if plan.last else ()
 
     def _plans(
         self, selection: Selection, given_up: list[tuple[Backend, str]], reasons: list[str]
@@ -207,20 +239,32 @@ class Route(HostFunction):
 
     # -- on the host -------------------------------------------------------------------
 
-    def _on_host(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any], whole: bool = False
-    ) -> Attempt:
-        function = self._host_in_force() if whole else self.host
-        return Attempt(function, args, kwargs, None, last=True)
+    def _on_host(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Attempt:
+        if self.kind != "function":
+            kwargs = self._accepted(args, kwargs)
+        return Attempt(self.host, args, kwargs, None, last=True)
 
-    def _host_in_force(self) -> Callable[..., Any]:
-        """The host's function with "cpu" in force, so that its inner calls stay there too."""
-        if self._whole is None:
-            scope = Scope(
-                self.stack, self.selector.for_scope, (CPU,), None, self.registry.config.host
-            )
-            self._whole = wrap(self.host, scope.around(kind_of(self.host)), kind_of(self.host))
-        return self._whole
+    def _accepted(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """`kwargs` as the host takes them; wrong ones are an error now, not at the first step."""
+        try:
+            inspect.signature(self.host).bind(*args, **kwargs)
+        except TypeError as error:
+            kept = self.without_options(kwargs)
+            if kept is None:
+                raise TypeError(f"{self.name}() {error}") from None
+            return kept
+        return kwargs
+
+    @functools.cached_property
+    def kind(self) -> Kind:
+        """Which kind of function the host's is."""
+        return kind_of(self.host)
+
+    @functools.cached_property
+    def _host_in_force(self) -> Around:
+        """What puts "cpu" in force around the host's body."""
+        scope = Scope(self.stack, self.selector.for_scope, (CPU,), None, self.registry.config.host)
+        return scope.around(self.kind)
 
     def without_options(self, kwargs: dict[str, Any]) -> dict[str, Any] | None:
         """`kwargs` for the host: the options of other backends left out where that is harmless.
@@ -303,13 +347,22 @@ class _Recursion:
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         if isinstance(error, RecursionError):
-            body = sys._getframe(1)
+            body: Any = sys._getframe(1)
+            while body.f_code is Nested.__exit__.__code__:
+                body = body.f_back
             self._route.explain_recursion(error, self._plan.backend, body, "function")
 
 
-def _timed(function: Callable[..., Any], record: CallRecord) -> Callable[..., Any]:
-    kind = kind_of(function)
-    return wrap(function, lambda: _Clock(record, kind.endswith("generator")), kind)
+def _wrapped(function: Callable[..., Any], *around: Around) -> Callable[..., Any]:
+    if not around:
+        return function
+    wrapper = wrap(function, lambda: _nested(around))  # one, so that one frame is added
+    return functools.update_wrapper(wrapper, function)
+
+
+def _nested(around: tuple[Around, ...]) -> AbstractContextManager[Any]:
+    managers = [make() for make in reversed(around)]
+    return functools.reduce(lambda inner, outer: Nested(outer, inner), managers)
 
 
 class _Clock:

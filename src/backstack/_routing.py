@@ -46,8 +46,10 @@ class Plan:
 
     Attributes
     ----------
+    implementation : callable
+        What the backend exports.
     function : callable
-        The implementation.
+        What the call path calls: the implementation, or a wrapper of it.
     backend : Backend
         Whose it is.
     fits : set
@@ -59,12 +61,22 @@ class Plan:
         Whether it cannot decline: only plain functions can.
     """
 
-    __slots__ = ("_host", "_prefix", "backend", "fits", "function", "host_name", "last", "own")
+    __slots__ = (
+        "_host",
+        "_prefix",
+        "backend",
+        "fits",
+        "function",
+        "host_name",
+        "implementation",
+        "last",
+        "own",
+    )
 
     def __init__(
         self, host: Callee, host_name: str, backend: Any, function: Callable[..., Any], last: bool
     ) -> None:
-        self.function = function
+        self.implementation = self.function = function
         self.last = last
         self.backend = backend
         self.host_name = host_name

@@ -127,6 +127,15 @@ class Scope:
             return lambda: Activation(self._stack, self._entry())
         return lambda: self
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _scope_of, (self._stack.owner, self._labels, self._on_missing)
+
+    def __copy__(self) -> Scope:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Scope:
+        return self
+
     def __repr__(self) -> str:
         names = ", ".join(map(repr, self._labels))
         policy = f"on_missing={self._on_missing!r}" if self._on_missing else ""
@@ -134,3 +143,8 @@ class Scope:
         active = any(node.entry.owner is self for node in nodes(self._stack.state))
         note = "active" if active else "not active: use with"
         return f"<backend({shown}) of {self._host} ({note})>"
+
+
+def _scope_of(dispatcher: Any, labels: tuple[Any, ...], on_missing: str | None) -> Any:
+    """What a pickled scope becomes, in whatever process it arrives."""
+    return dispatcher.backend(*labels, on_missing=on_missing)

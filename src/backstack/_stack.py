@@ -138,9 +138,19 @@ class Process:
 
 
 class Stack:
-    """The scopes of one host."""
+    """The scopes of one host.
 
-    def __init__(self, host: str, process: Process) -> None:
+    Attributes
+    ----------
+    owner : BackendDispatcher
+        Whose scopes these are. What hangs on them is found again by way of it in another
+        process.
+    process : Process
+        What is chosen where no scope chooses.
+    """
+
+    def __init__(self, host: str, process: Process, owner: Any) -> None:
+        self.owner = owner
         self.process = process
         self.top: ContextVar[State | None] = ContextVar(f"backstack.{host}", default=None)
         self._mark: ContextVar[None] = ContextVar(f"backstack.{host}.mark")

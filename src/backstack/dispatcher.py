@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from ._choices import Origin, Selection
 from ._config import Config, check_keyword, make_config, variable_labels
-from ._functions import DispatchedFunction, check_host
+from ._functions import DispatchedCallable, check_host, make_proxy
 from ._names import CPU
 from ._registrations import Registration
 from ._registry import Registry
@@ -101,12 +101,13 @@ class BackendDispatcher:
             env_var=env_var,
         )
         self._packages: set[str] = {host_name}
-        self._own(sys._getframe(1).f_globals.get("__name__"))
+        self._module = str(sys._getframe(1).f_globals.get("__name__"))
+        self._own(self._module)
         self._functions: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
         self._registry = Registry(self._config, self._packages, self._changed)
         self._registry.tighten_by_variable(os.environ.get(self._config.trust_variable, ""))
         self._selector = Selector(self._registry)
-        self._stack = Stack(host_name, Process(self._variable(), on_missing))
+        self._stack = Stack(host_name, Process(self._variable(), on_missing), self)
         self._settings = Settings(self._selector, self._stack)
 
     def _variable(self) -> Selection | None:
@@ -202,7 +203,7 @@ class BackendDispatcher:
             )
         self._own(identity[0])
         route = Route(function, name, keyword, self._selector, self._stack)
-        proxy = DispatchedFunction(route)
+        proxy = make_proxy(route)
         self._functions[name] = proxy
         return proxy
 
@@ -415,12 +416,32 @@ class BackendDispatcher:
         """
         return list(self._registry.usable())
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        from ._places import fetch, place_of
+
+        place = place_of(self, self._module)
+        if place is None:
+            from pickle import PicklingError
+
+            raise PicklingError(
+                f"{self!r} cannot be pickled, since no module holds it: another process finds a "
+                "dispatcher by the module that it is an attribute of. Assign it at the top level "
+                "of one, as in 'dispatcher = BackendDispatcher(...)'."
+            )
+        return fetch, place
+
+    def __copy__(self) -> BackendDispatcher:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> BackendDispatcher:
+        return self
+
     def __repr__(self) -> str:
         return f"<BackendDispatcher of {self._config.host}: {len(self._functions)} functions>"
 
 
 def _route_of(function: Any) -> Route | None:
-    return function._self_route if isinstance(function, DispatchedFunction) else None
+    return function._self_route if isinstance(function, DispatchedCallable) else None
 
 
 def _identity(function: Any) -> tuple[str, str]:

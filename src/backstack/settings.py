@@ -142,6 +142,15 @@ class Settings:
         """A scope; see `BackendDispatcher.backend`."""
         return make_scope(self._stack, self._selector, names, on_missing)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return getattr, (self._stack.owner, "settings")
+
+    def __copy__(self) -> Settings:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Settings:
+        return self
+
     def __repr__(self) -> str:
         return (
             f"<settings of {self._registry.config.host}: backend={self.backend!r}, "
