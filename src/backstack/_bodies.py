@@ -6,6 +6,7 @@ runs. So what it runs in is entered around each step, and not around the whole.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import sys
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from typing import Any, Literal
 
 from ._frames import unseen
 
+Around = Callable[[], AbstractContextManager[Any]]
 Kind = Literal["function", "coroutine", "generator", "async generator"]
 
 
@@ -29,9 +31,23 @@ def kind_of(function: Callable[..., Any]) -> Kind:
     return "function"
 
 
+def wrapped(function: Callable[..., Any], *around: Around) -> Callable[..., Any]:
+    """`function` with its bodies run in what each of `around` makes, the first outermost."""
+    if not around:
+        return function
+    wrapper = wrap(function, lambda: nested(around))  # one, so that one frame is added
+    return functools.update_wrapper(wrapper, function)
+
+
+def nested(around: tuple[Around, ...]) -> AbstractContextManager[Any]:
+    """What each of `around` makes, as one."""
+    managers = [make() for make in reversed(around)]
+    return functools.reduce(lambda inner, outer: Nested(outer, inner), managers)
+
+
 def wrap(
     function: Callable[..., Any],
-    around: Callable[[], AbstractContextManager[Any]],
+    around: Around,
     kind: Kind | None = None,
 ) -> Callable[..., Any]:
     """A function of the same kind, whose bodies run inside what `around` returns.
@@ -48,9 +64,7 @@ def wrap(
 
 
 @unseen
-def _function(
-    function: Callable[..., Any], around: Callable[[], AbstractContextManager[Any]]
-) -> Callable[..., Any]:
+def _function(function: Callable[..., Any], around: Around) -> Callable[..., Any]:
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         with around():
             return function(*args, **kwargs)
@@ -59,9 +73,7 @@ def _function(
 
 
 @unseen
-def _coroutine(
-    function: Callable[..., Any], around: Callable[[], AbstractContextManager[Any]]
-) -> Callable[..., Any]:
+def _coroutine(function: Callable[..., Any], around: Around) -> Callable[..., Any]:
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
         with around():
             return await function(*args, **kwargs)
@@ -70,9 +82,7 @@ def _coroutine(
 
 
 @unseen
-def _generator(
-    function: Callable[..., Any], around: Callable[[], AbstractContextManager[Any]]
-) -> Callable[..., Any]:
+def _generator(function: Callable[..., Any], around: Around) -> Callable[..., Any]:
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         inside = around()
         with inside:  # a dispatched function chooses when it is called
@@ -133,9 +143,7 @@ def _first(body: Any, value: Any) -> Any:
 
 
 @unseen
-def _async_generator(
-    function: Callable[..., Any], around: Callable[[], AbstractContextManager[Any]]
-) -> Callable[..., Any]:
+def _async_generator(function: Callable[..., Any], around: Around) -> Callable[..., Any]:
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
         inside = around()
         with inside:  # a dispatched function chooses when it is called

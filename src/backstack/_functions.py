@@ -1,86 +1,17 @@
-"""The dispatched function: the call path, and the proxy that stands for the host's function.
-
-`make_call` is the hot path. It is a closure, because its variables cost nothing to reach,
-and it is found by the proxy in a slot named ``__call__``, because that costs one C call.
-"""
+"""The dispatched function: a proxy that stands for the host's."""
 
 from __future__ import annotations
 
 import inspect
-import sys
 import types
 import weakref
-from collections.abc import Callable
 from typing import Any, cast
 
 import wrapt
 
-from ._frames import unseen
-from ._names import ADAPTER_FIELDS
+from ._calls import make_call
+from ._names import exported_name
 from ._routes import Route
-
-
-@unseen
-def make_call(route: Route) -> Callable[..., Any]:
-    """The call path of one function.
-
-    Idle, it is two tests and the host's function. On a backend, a call whose shape was
-    seen to fit goes straight to the implementation. All else is for `Route.attempts`.
-    """
-    host, keyword, plans = route.host, route.keyword, route.plans
-    top, process = route.stack.top.get, route.stack.process
-    calls = route.selector.calls(keyword)
-
-    def call(*args: Any, **kwargs: Any) -> Any:
-        state = top() or process.state
-        if not kwargs or keyword not in kwargs:
-            if state is None:
-                if not kwargs:
-                    return host(*args)
-                try:
-                    return host(*args, **kwargs)
-                except TypeError:
-                    kept = route.without_options(kwargs)
-                    if kept is None:
-                        raise
-                return host(*args, **kept)
-            label = None
-            chosen = state.direct
-        else:
-            label = kwargs.pop(keyword)
-            chosen = None if state is None else state.direct
-            if label is not None and (state is None or not state.observers):
-                chosen = calls.get(label) if isinstance(label, str) else None
-        plan = plans.get(chosen)
-        if plan is not None and ((len(args), *kwargs) if kwargs else len(args)) in plan.fits:
-            try:
-                result = plan.function(*args, **kwargs)
-            except RecursionError as error:
-                route.explain_recursion(error, plan.backend, sys._getframe(), "route")
-                raise
-            if result is not NotImplemented or plan.last:
-                return result
-        else:
-            plan = None
-        for attempt in route.attempts(label, args, kwargs, plan):
-            with attempt.inside:
-                try:
-                    result = attempt.function(*attempt.args, **attempt.kwargs)
-                except RecursionError as error:
-                    route.explain_recursion(error, attempt.backend, sys._getframe(), "route")
-                    raise
-                except TypeError:
-                    on_host = attempt.backend is None
-                    kept = route.without_options(attempt.kwargs) if on_host else None
-                    if kept is None:
-                        raise
-                    result = attempt.function(*attempt.args, **kept)
-            if attempt.last or result is not NotImplemented:
-                return result
-        raise AssertionError("unreachable: the last attempt is the host's")
-
-    return call
-
 
 #: What wrapt forwards for every kind of object, and functions do not have.
 _FOREIGN = frozenset(dir(wrapt.BaseObjectProxy)) - frozenset(dir(types.FunctionType))
@@ -95,13 +26,14 @@ class DispatchedCallable(wrapt.BaseObjectProxy):  # type: ignore[type-arg]
     Everything that is not defined here is forwarded to the host's function by wrapt.
     """
 
-    # A slot, so that each function has a call path of its own without a class of its own.
+    # A slot, so that each function has a call path of its own without a class of its own;
+    # finding it there costs one C call.
     __slots__ = ("__call__",)
 
     def __init__(self, route: Route) -> None:
         super().__init__(route.host)
         self._self_route = route
-        route.proxy = weakref.ref(self)
+        route.public = weakref.ref(self)
         _set_call(self, make_call(route))
 
     def __getattribute__(self, name: str) -> Any:
@@ -210,7 +142,8 @@ def check_host(function: Any, keyword: str, name: str | None) -> str:
     """The name to dispatch `function` under; an error that says what to do if that cannot be."""
     if inspect.isclass(function):
         raise TypeError(
-            f"{function!r} is a class; dispatch a function that makes the instance instead."
+            f"{function!r} is a class; dispatch it with @backend_class, by which backends "
+            "replace the whole of it."
         )
     shown = getattr(function, "__qualname__", None) or repr(function)
     bound = getattr(function, "__self__", None)  # a function in C has its module there
@@ -226,18 +159,7 @@ def check_host(function: Any, keyword: str, name: str | None) -> str:
             raise TypeError(_no_method(shown))
     if not _is_plain(function, keyword):
         _check_parameters(function, keyword, shown)
-    name = getattr(function, "__name__", None) if name is None else name
-    if not isinstance(name, str) or not name.isidentifier():
-        raise ValueError(
-            f"{shown} has no name to be dispatched under ({name!r} is none); "
-            "give one: @backend_dispatch(name='...')."
-        )
-    if name in ADAPTER_FIELDS:
-        raise ValueError(
-            f"{name!r} is what an adapter says of itself; dispatch {shown} under another name: "
-            "@backend_dispatch(name='...')."
-        )
-    return name
+    return exported_name(function, name, shown, "backend_dispatch")
 
 
 def _no_method(shown: str) -> str:

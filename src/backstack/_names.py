@@ -26,6 +26,22 @@ def plain(text: str) -> str:
     return str.__str__(text)
 
 
+def exported_name(public: object, name: object, shown: str, decorator: str) -> str:
+    """What backends export `public` as: `name`, or its own; `ValueError` if that is no name."""
+    name = getattr(public, "__name__", None) if name is None else name
+    if not isinstance(name, str) or not name.isidentifier():
+        raise ValueError(
+            f"{shown} has no name to be dispatched under ({name!r} is none); "
+            f"give one: @{decorator}(name='...')."
+        )
+    if name in ADAPTER_FIELDS:
+        raise ValueError(
+            f"{name!r} is what an adapter says of itself; dispatch {shown} under another name: "
+            f"@{decorator}(name='...')."
+        )
+    return name
+
+
 def label_problem(label: object) -> str | None:
     """Why `label` cannot name a backend; None if it can."""
     if not isinstance(label, str):

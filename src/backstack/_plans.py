@@ -68,21 +68,23 @@ class HostFunction:
         if backend in self.plans:
             return self.plans[backend]
         from ._loading import AdapterError, read_function
-        from ._routing import Plan
 
         try:
-            function = read_function(backend, self.name)
+            found = read_function(backend, self.name)
         except AdapterError as error:
             label, origin = selection.label_of(backend), selection.origin
             raise messages.unreadable(
                 self.registry.config, backend, self.name, str(error), label, origin
             ) from error.__cause__
-        plan = None
-        if function is not MISSING:
-            last = kind_of(self.host) != "function"
-            plan = Plan(self.callee, self.name, backend, function, last)
+        plan = None if found is MISSING else self._make_plan(backend, found)
         self.plans[backend] = plan
         return plan
+
+    def _make_plan(self, backend: Backend, implementation: Any) -> Plan:
+        from ._routing import Plan
+
+        last = kind_of(self.host) != "function"
+        return Plan(self.callee, self.name, backend, implementation, last)
 
     def forget(self, kept: Collection[Backend]) -> None:
         """Drop the plans for what was chosen as a whole, and for backends that are gone."""

@@ -5,19 +5,19 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from types import FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import _messages as messages
 from . import errors
-from ._bodies import Kind, Nested, kind_of, wrap
+from ._bodies import Around, Kind, kind_of, nested, wrapped
 from ._choices import Selection
+from ._clocks import Clock
 from ._names import CPU
 from ._plans import HostFunction
 from ._records import Backend, CallRecord
+from ._recursion import Recursion
 from ._scopes import Scope
 from ._selecting import Selector
 from ._stack import Stack
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from ._routing import Plan
 
 
-Around = Callable[[], AbstractContextManager[Any]]
 _NOTHING: AbstractContextManager[Any] = nullcontext()
 
 
@@ -55,7 +54,8 @@ class Route(HostFunction):
         super().__init__(host, name, keyword, selector.registry)
         self.selector = selector
         self.stack = stack
-        self.proxy: Callable[[], Any] = lambda: None  # a weak reference, once there is one
+        # A weak reference to what stands in the host's place, once there is something.
+        self.public: Callable[[], Any] = lambda: None
 
     # -- the general path --------------------------------------------------------------
 
@@ -86,15 +86,15 @@ class Route(HostFunction):
         if not around:
             return attempt
         if self._kind(attempt) == "function":
-            return attempt._replace(inside=_nested(around))
-        return attempt._replace(function=_wrapped(attempt.function, *around))
+            return attempt._replace(inside=nested(around))
+        return attempt._replace(function=wrapped(attempt.function, *around))
 
     def _kind(self, attempt: Attempt) -> Kind:
         return self.kind if attempt.backend is None else kind_of(attempt.function)
 
     def _clock(self, record: CallRecord, attempt: Attempt) -> Around:
         in_steps = self._kind(attempt).endswith("generator")
-        return lambda: _Clock(record, in_steps)
+        return lambda: Clock(record, in_steps)
 
     def _attempts(
         self,
@@ -123,7 +123,7 @@ class Route(HostFunction):
                 record.reason = "; ".join(reasons) or None
             if plan is None:
                 # Asked for by the call, the host is whole: what it calls stays there too.
-                around = () if label is None else (self._host_in_force,)
+                around = () if label is None else (self.host_in_force,)
                 yield self._on_host(args, kwargs), around
                 return
             if plan is not declined:
@@ -154,13 +154,13 @@ class Route(HostFunction):
         known = backend in self.plans
         plan = super().plan(backend, selection)
         if not known and plan is not None:
-            plan.function = _wrapped(plan.implementation, *self._around(plan))
+            plan.function = wrapped(plan.implementation, *self._around(plan))
             self.merge_copies()
         return plan
 
     def _around(self, plan: Plan) -> tuple[Around, ...]:
         """What the bodies of an implementation run in that begin when the call has returned."""
-        return (lambda: _Recursion(self, plan),) if plan.last else ()
+        return () if self.kind == "function" else (lambda: Recursion(self, plan.backend),)
 
     def _plans(
         self, selection: Selection, given_up: list[tuple[Backend, str]], reasons: list[str]
@@ -261,8 +261,8 @@ class Route(HostFunction):
         return kind_of(self.host)
 
     @functools.cached_property
-    def _host_in_force(self) -> Around:
-        """What puts "cpu" in force around the host's body."""
+    def host_in_force(self) -> Around:
+        """What puts "cpu" in force around the host's body, so that its inner calls stay too."""
         scope = Scope(self.stack, self.selector.for_scope, (CPU,), None, self.registry.config.host)
         return scope.around(self.kind)
 
@@ -277,31 +277,6 @@ class Route(HostFunction):
         from ._options import without_options
 
         return without_options(self, kwargs)
-
-    # -- recursion ---------------------------------------------------------------------
-
-    def explain_recursion(
-        self, error: RecursionError, backend: Backend | None, own: FrameType, variable: str
-    ) -> None:
-        """Note, once, that an implementation calls itself through the host, and the way out.
-
-        It does so if the frame that caught the error, `own`, is on the stack once more: the
-        same code with the same object in `variable`.
-        """
-        hint = f"call it with {self.keyword}={CPU!r}"
-        if backend is None or any(hint in note for note in getattr(error, "__notes__", ())):
-            return
-        value = own.f_locals.get(variable)
-        frame = own.f_back
-        while frame is not None:
-            if frame.f_code is own.f_code and frame.f_locals.get(variable) is value:
-                error.add_note(
-                    f"{self.name}() of backend {backend.shown!r} calls the host's {self.name}(), "
-                    f"which runs on {backend.shown!r} again. To reach the host's own "
-                    f"implementation, {hint}."
-                )
-                return
-            frame = frame.f_back
 
     # -- what others have copied -------------------------------------------------------
 
@@ -326,61 +301,10 @@ class Route(HostFunction):
         # Not by getattr, which could run a module's __getattr__.
         public = vars(module).get(getattr(self.host, "__qualname__", "")) if module else None
         copies: list[Any] = []
-        proxy = self.proxy()
+        proxy = self.public()
         while public is not proxy:
             if public is None or public in copies:
                 return []
             copies.append(public)
             public = getattr(public, "__wrapped__", None)
         return copies
-
-
-class _Recursion:
-    """Explains a `RecursionError` of a body that runs after the call that made it returned."""
-
-    def __init__(self, route: Route, plan: Plan) -> None:
-        self._route = route
-        self._plan = plan
-
-    def __enter__(self) -> None:
-        """There is nothing to prepare."""
-
-    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        if isinstance(error, RecursionError):
-            body: Any = sys._getframe(1)
-            while body.f_code is Nested.__exit__.__code__:
-                body = body.f_back
-            self._route.explain_recursion(error, self._plan.backend, body, "function")
-
-
-def _wrapped(function: Callable[..., Any], *around: Around) -> Callable[..., Any]:
-    if not around:
-        return function
-    wrapper = wrap(function, lambda: _nested(around))  # one, so that one frame is added
-    return functools.update_wrapper(wrapper, function)
-
-
-def _nested(around: tuple[Around, ...]) -> AbstractContextManager[Any]:
-    managers = [make() for make in reversed(around)]
-    return functools.reduce(lambda inner, outer: Nested(outer, inner), managers)
-
-
-class _Clock:
-    """Times a body from its first step to its last, and sees whether it raised."""
-
-    def __init__(self, record: CallRecord, in_steps: bool) -> None:
-        self._record = record
-        self._in_steps = in_steps
-        self._started: float | None = None
-
-    def __enter__(self) -> None:
-        if self._started is None:
-            self._started = time.perf_counter()
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if self._in_steps and kind is None:
-            return  # a generator that only yielded
-        assert self._started is not None
-        self._record.seconds = time.perf_counter() - self._started
-        ends = (StopIteration, StopAsyncIteration, GeneratorExit) if self._in_steps else ()
-        self._record.raised = kind is not None and not issubclass(kind, ends)

@@ -89,7 +89,7 @@ class Plan:
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any], list[str]]:
         """The arguments for the implementation, and the names of those that were dropped."""
-        shape = (len(args), *kwargs) if kwargs else len(args)
+        shape = shape_of(args, kwargs)
         if shape in self.fits:
             return args, kwargs, []
         extra = self._extra(kwargs)
@@ -99,10 +99,15 @@ class Plan:
         for name in withheld:
             del extra[name]
         if self._passes(args, kwargs, bound):
-            if not extra and not withheld and len(self.fits) < _MOST_SHAPES:
-                self.fits.add(shape)
+            if not extra and not withheld:
+                self.remember(shape)
             return args, {k: v for k, v in kwargs.items() if k not in withheld}, []
         return self._reroute(args, bound, extra)
+
+    def remember(self, shape: object) -> None:
+        """Pass calls of this shape on as they come from now on."""
+        if len(self.fits) < _MOST_SHAPES:
+            self.fits.add(shape)
 
     def _extra(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         """The keywords that the host does not know; the backend has to."""
@@ -223,6 +228,11 @@ class Plan:
             named.pop(name) if name in named else own.named[name].default
             for name in own.positional[:last]
         ]
+
+
+def shape_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:
+    """What of a call decides whether it fits; the call path has this written out."""
+    return (len(args), *kwargs) if kwargs else len(args)
 
 
 def signature_of(function: Any, name: str, backend: str) -> inspect.Signature:

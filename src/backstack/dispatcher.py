@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .tracing import Trace
 
 F = TypeVar("F", bound=Callable[..., Any])
+C = TypeVar("C", bound=type)
 
 
 class BackendDispatcher:
@@ -103,7 +104,8 @@ class BackendDispatcher:
         self._packages: set[str] = {host_name}
         self._module = str(sys._getframe(1).f_globals.get("__name__"))
         self._own(self._module)
-        self._functions: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
+        # A route lives as long as what is public of it.
+        self._routes: weakref.WeakValueDictionary[str, Route] = weakref.WeakValueDictionary()
         self._registry = Registry(self._config, self._packages, self._changed)
         self._registry.tighten_by_variable(os.environ.get(self._config.trust_variable, ""))
         self._selector = Selector(self._registry)
@@ -138,9 +140,14 @@ class BackendDispatcher:
         self._selector.forget()
         self._stack.process.unsettle()
         kept = self._registry.table().backends
-        for function in self.functions.values():
-            function._self_route.forget(kept)
-            function._self_route.merge_copies()
+        for route in self._alive():
+            route.forget(kept)
+            route.merge_copies()
+
+    def _alive(self) -> list[Route]:
+        # By way of the references: other threads may decorate meanwhile.
+        routes = [route for ref in self._routes.valuerefs() if (route := ref()) is not None]
+        return [route for route in routes if route.public() is not None]
 
     # -- for the host ------------------------------------------------------------------
 
@@ -194,31 +201,105 @@ class BackendDispatcher:
         name = check_host(function, keyword, name)
         if getattr(_route_of(function), "registry", None) is self._registry:
             raise TypeError(f"{name}() is dispatched already; decorate it once.")
-        identity = _identity(function)
-        old = self._functions.get(name)
+        self._claim(name, function, "backend_dispatch")
+        route = Route(function, name, keyword, self._selector, self._stack)
+        proxy = make_proxy(route)
+        self._routes[name] = route
+        return proxy
+
+    def _claim(self, name: str, public: Any, decorator: str) -> None:
+        """See to it that `name` is free for `public`; a reload of the same may have it again."""
+        identity = _identity(public)
+        old = self.functions.get(name) if name in self._routes else None
         if old is not None and _identity(old) != identity:
             raise ValueError(
                 f"{name!r} is dispatched already, for {'.'.join(_identity(old))}; give "
-                f"{'.'.join(identity)} another name: @backend_dispatch(name='...')."
+                f"{'.'.join(identity)} another name: @{decorator}(name='...')."
             )
         self._own(identity[0])
-        route = Route(function, name, keyword, self._selector, self._stack)
-        proxy = make_proxy(route)
-        self._functions[name] = proxy
-        return proxy
+
+    @overload
+    def backend_class(self, cls: C, /) -> C: ...
+    @overload
+    def backend_class(
+        self, /, *, name: str | None = None, keyword: str | None = None
+    ) -> Callable[[C], C]: ...
+    def backend_class(
+        self, cls: Any = None, /, *, name: str | None = None, keyword: str | None = None
+    ) -> Any:
+        """Mark a public class, so that a backend may replace the whole of it.
+
+        A backend exports a class of the same name, which need not inherit from the host's.
+        ``Model(x)`` then makes an instance of the class that is chosen, and ``Model(x,
+        backend="jax")`` chooses for itself; all other arguments are passed on unchanged.
+        Only calling the class itself dispatches. Subclasses construct as ever, unless they
+        are decorated too, and unpickling and copying stay with the host's class.
+
+        Parameters
+        ----------
+        cls : type
+            The class. Put this above other decorators.
+        name : str, optional
+            What backends export it as; by default its ``__name__``.
+        keyword : str, optional
+            Another name for the selector, where ``backend`` means something else.
+
+        Returns
+        -------
+        type
+            A class that takes the place of `cls`: a subclass of it with the same name and
+            the same contents, which has no instances of another layout.
+
+        Raises
+        ------
+        TypeError
+            For what is not a class, or is dispatched already; for one whose constructor has
+            a parameter called like the selector, that cannot be subclassed or not without
+            class keywords, or that calls ``super`` with its own name.
+        ValueError
+            Where another function or class has that name.
+
+        Examples
+        --------
+        >>> from types import SimpleNamespace
+        >>> dispatcher = BackendDispatcher(entrypoint_group="demo.backends", host_name="demo")
+        >>> @dispatcher.backend_class
+        ... class Model:
+        ...     def __init__(self, size):
+        ...         self.size = size
+        >>> class FastModel:
+        ...     def __init__(self, size):
+        ...         self.size = size
+        >>> with dispatcher.register(SimpleNamespace(name="fast", Model=FastModel)):
+        ...     type(Model(3)).__name__, type(Model(3, backend="fast")).__name__
+        ('Model', 'FastModel')
+        """
+        if cls is None:
+            return lambda decorated: self._dispatch_class(decorated, name, keyword)
+        return self._dispatch_class(cls, name, keyword)
+
+    def _dispatch_class(self, cls: Any, name: str | None, keyword: str | None) -> Any:
+        from ._class_checks import check_class
+        from ._classes import dispatch_class
+
+        keyword = self._config.keyword if keyword is None else check_keyword(keyword)
+        name = check_class(cls, keyword, name)
+        self._claim(name, cls, "backend_class")
+        route = dispatch_class(cls, name, keyword, self._selector, self._stack)
+        self._routes[name] = route
+        return route.cls
 
     @property
     def functions(self) -> Mapping[str, Any]:
-        """The dispatched functions that are alive, by the names that backends export.
+        """The dispatched functions and classes that are alive, by the names that backends export.
 
         Returns
         -------
         mapping of str to callable
             A snapshot; a function that nobody holds any more is not in it.
         """
-        # By way of the references: other threads may decorate meanwhile.
-        alive = [function for ref in self._functions.valuerefs() if (function := ref()) is not None]
-        return MappingProxyType({function._self_route.name: function for function in alive})
+        pairs = [(route.name, route.public()) for route in self._alive()]
+        return MappingProxyType({name: public for name, public in pairs if public is not None})
 
     def register(self, adapter: object, exclusive: bool = False) -> Registration:
         """Add an adapter without an entry point, for notebooks and tests.
@@ -268,8 +349,8 @@ class BackendDispatcher:
         self._merge_all()
 
     def _merge_all(self) -> None:
-        for function in self.functions.values():
-            function._self_route.merge_copies(read=True)
+        for route in self._alive():
+            route.merge_copies(read=True)
 
     def refresh(self) -> None:
         """Look again for what is installed, for a package that was installed meanwhile.
@@ -437,7 +518,7 @@ class BackendDispatcher:
         return self
 
     def __repr__(self) -> str:
-        return f"<BackendDispatcher of {self._config.host}: {len(self._functions)} functions>"
+        return f"<BackendDispatcher of {self._config.host}: {len(self.functions)} functions>"
 
 
 def _route_of(function: Any) -> Route | None:

@@ -1,6 +1,6 @@
 """The docstring that is shown: the host's, byte for byte, with entries put in where they belong."""
 
-# ruff: noqa: ARG005, E501, RUF001 - signatures and texts are what is tested here
+# ruff: noqa: E501, RUF001 - signatures and texts are what is tested here
 
 import inspect
 import warnings

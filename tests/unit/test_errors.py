@@ -1,6 +1,6 @@
 """Every error: what it says, what it carries, that it pickles; and every warning's class."""
 
-# ruff: noqa: ARG005, PT012, PT031
+# ruff: noqa: PT012, PT031
 
 import copy
 import inspect

@@ -1,6 +1,6 @@
 """What happens where the chosen backend lacks a function, or declines a call."""
 
-# ruff: noqa: ARG005, PT031
+# ruff: noqa: PT031
 
 import asyncio
 import functools

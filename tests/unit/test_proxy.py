@@ -1,7 +1,5 @@
 """Decorating functions: what is refused; introspection, pickling and copying stay whole."""
 
-# ruff: noqa: ARG005
-
 import asyncio
 import copy
 import doctest

@@ -1,6 +1,6 @@
 """Arguments reach a backend by name, whatever kind of parameter stands on either side."""
 
-# ruff: noqa: ARG005, B008, PT031, RUF043 - signatures and defaults are what is tested here
+# ruff: noqa: B008, PT031, RUF043 - signatures and defaults are what is tested here
 
 import functools
 import inspect

@@ -1,6 +1,6 @@
 """Who wins, what a scope does, and how several names are an order of preference."""
 
-# ruff: noqa: ARG005, PT031
+# ruff: noqa: PT031
 
 import asyncio
 import contextvars

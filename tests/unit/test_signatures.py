@@ -1,7 +1,5 @@
 """The signature that is shown: the host's, the options of loaded backends, and `backend`."""
 
-# ruff: noqa: ARG005 - signatures are what is tested here
-
 import functools
 import inspect
 import typing

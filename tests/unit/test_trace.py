@@ -1,7 +1,5 @@
 """What `trace` and `backends` tell of what happens."""
 
-# ruff: noqa: ARG005
-
 import asyncio
 import contextvars
 import threading

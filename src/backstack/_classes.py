@@ -1,0 +1,204 @@
+"""Dispatched classes: a backend may replace the whole of one.
+
+What stands in the place of a host's class is a thin subclass of it, under a metaclass that
+asks for a backend when it is called. It has everything in its own namespace that the host's
+class has in its, so that tools which look there see no difference.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import functools
+import inspect
+import threading
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from ._calls import make_call
+from ._metaclasses import ROUTE, own_route
+from ._records import MISSING, Backend
+from ._routes import Route
+from ._routing import Plan, shape_of
+from ._selecting import Selector
+from ._stack import Stack
+from ._subclassing import put, thin_subclass
+
+
+class ClassRoute(Route):
+    """Where the constructions of one host class go.
+
+    Attributes
+    ----------
+    host_class : type
+        What the host defined.
+    cls : type
+        What stands in its place.
+    construct : Construct
+        What of its metaclass dispatches.
+    call : callable
+        The call path.
+    """
+
+    def __init__(
+        self,
+        host_class: type,
+        cls: type,
+        name: str,
+        keyword: str,
+        selector: Selector,
+        stack: Stack,
+    ) -> None:
+        construct: Any = type(cls).__call__
+        plain = construct.__wrapped__
+        super().__init__(functools.partial(plain, cls), name, keyword, selector, stack)
+        self.host_class = host_class
+        self.cls = cls
+        self.construct = construct
+        self.public = weakref.ref(cls)
+        self.call = make_call(self)
+
+    def _make_plan(self, backend: Backend, implementation: Any) -> Plan:
+        where = f"Backend {backend.shown!r} exports {self.name!r}"
+        if not isinstance(implementation, type):
+            raise TypeError(
+                f"{where}, which is not a class, as {self.registry.config.host}'s is: "
+                f"{implementation!r}"
+            )
+        if implementation is self.cls:
+            raise TypeError(f"{where}, which is the dispatched class itself; it would never end")
+        return ClassPlan(self.name, backend, implementation)
+
+    def without_options(self, kwargs: dict[str, Any]) -> None:
+        """Nothing is left out: everything goes to the constructor unchanged."""
+
+    def merge_copies(self, read: bool = False) -> None:
+        """There are none: nobody copies the docstring of a class."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # What goes to another process by value arrives as a plain class.
+        return _nothing, ()
+
+
+class ClassPlan(Plan):
+    """How constructions reach one backend's class: as they are."""
+
+    __slots__ = ()
+
+    def __init__(self, name: str, backend: Backend, implementation: type) -> None:
+        self.implementation = self.function = implementation
+        self.backend = backend
+        self.host_name = name
+        self.fits = set()
+        self.last = True
+
+    def route(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any], list[str]]:
+        """The arguments as they came."""
+        self.remember(shape_of(args, kwargs))
+        return args, kwargs, []
+
+
+def dispatch_class(
+    host_class: type, name: str, keyword: str, selector: Selector, stack: Stack
+) -> ClassRoute:
+    """The route of a new class that takes the place of `host_class`."""
+    cls = thin_subclass(host_class)
+    route = ClassRoute(host_class, cls, name, keyword, selector, stack)
+    before = vars(cls).get("__signature__", MISSING)
+    put(cls, ROUTE, route)
+    put(cls, "__signature__", ShownSignature(route, before))
+    _keep_copies_on_host(cls, host_class)
+    return route
+
+
+# -- copies and pickles --------------------------------------------------------------------
+
+#: What makes an instance without calling its class.
+_WITHOUT_CALL = (copyreg.__newobj__, copyreg.__newobj_ex__, copyreg._reconstructor)  # type: ignore[attr-defined]
+
+
+def _keep_copies_on_host(cls: type, host_class: Any) -> None:
+    """Let what copies or unpickles an instance by calling the class not dispatch."""
+    for name in ("__copy__", "__deepcopy__"):
+        method = getattr(host_class, name, None)
+        if method is not None:
+            put(cls, name, _on_host(method))
+    if (host_class.__reduce__, host_class.__reduce_ex__) != (
+        object.__reduce__,
+        object.__reduce_ex__,
+    ):
+        put(cls, "__reduce_ex__", _reducing(host_class.__reduce_ex__))
+
+
+def _on_host(method: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(method)
+    def copying(self: Any, *args: Any) -> Any:
+        return restore(type(self), method, self, *args)
+
+    return copying
+
+
+def _reducing(method: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(method)
+    def reducing(self: Any, protocol: Any) -> Any:
+        value = method(self, protocol)
+        cls = type(self)
+        if own_route(cls) is None or not isinstance(value, tuple) or value[0] in _WITHOUT_CALL:
+            return value
+        function, args, *rest = value
+        return restore, (cls, function, *args), *rest
+
+    return reducing
+
+
+def restore(cls: type, function: Callable[..., Any], *args: Any) -> Any:
+    """Call what makes an instance of `cls` anew, with the host's own implementation in force."""
+    route = own_route(cls)
+    if route is None:
+        return function(*args)
+    with route.host_in_force():
+        return function(*args)
+
+
+# -- what is shown -------------------------------------------------------------------------
+
+
+class ShownSignature:
+    """The `__signature__` of a dispatched class: its constructor's, and the selector."""
+
+    def __init__(self, route: ClassRoute, before: Any) -> None:
+        self._route = route
+        self._before = before
+        self._asking: set[int] = set()  # the threads that look for the signature underneath
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        thread = threading.get_ident()
+        if instance is not None or owner is not self._route.cls or thread in self._asking:
+            return self._underneath(instance, owner)
+        from ._signatures import merge
+
+        self._asking.add(thread)
+        try:
+            signature = inspect.signature(owner)
+        except (ValueError, TypeError) as error:
+            raise AttributeError(f"{owner.__qualname__} has no signature: {error}") from error
+        finally:
+            self._asking.discard(thread)
+        return merge(self._route, signature, ())
+
+    def _underneath(self, instance: Any, owner: Any) -> Any:
+        """What would be found if this were not here."""
+        if self._before is MISSING:
+            subject: Any = super(self._route.cls, owner if instance is None else instance)
+            return subject.__signature__
+        get = getattr(type(self._before), "__get__", None)
+        return self._before if get is None else get(self._before, instance, owner)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _nothing, ()
+
+
+def _nothing() -> None:
+    """What has no meaning in another process."""
