@@ -17,7 +17,7 @@ from typing import Any
 import wrapt
 
 #: Where a dispatched class keeps its route.
-ROUTE = "__backstack__"
+ROUTE = "_backstack_route"
 
 
 def own_route(cls: type) -> Any:

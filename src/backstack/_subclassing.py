@@ -7,6 +7,7 @@ there (doctest, Sphinx, pydoc, `dataclasses`) see no difference.
 from __future__ import annotations
 
 import types
+from abc import ABCMeta
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -36,6 +37,8 @@ def thin_subclass(host_class: type) -> type:
             f"{error}"
         ) from error
     _take(cls, "__slots__")
+    if "__abstractmethods__" in vars(cls) and not isinstance(host_class, ABCMeta):
+        _take(cls, "__abstractmethods__")  # of its metaclass's making
     put(cls, "__doc__", vars(host_class).get("__doc__"))
     own = vars(cls)
     for name, value in list(vars(host_class).items()):

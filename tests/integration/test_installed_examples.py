@@ -1,7 +1,9 @@
 """The example distributions, really installed: one host, two backends, chosen in every way."""
 
+import copy
 import inspect
 import os
+import pickle
 import subprocess
 import sys
 
@@ -129,6 +131,29 @@ def test_arguments_reach_jax_by_name():
         eh.compute_score(DATA, batch_size=7)
 
 
+def test_a_whole_class_is_replaced():
+    from my_backend import neighbors
+
+    expected, _ = eh.Neighborhood(3).fit(DATA).kneighbors()
+    with eh.trace() as calls:
+        made = [eh.Neighborhood(3, backend="jax")]
+        with eh.backend("mine"):
+            made.append(eh.Neighborhood(3, block_size=16))
+            host = eh.Neighborhood(3, backend="cpu")
+    assert [type(each) for each in made] == [neighbors.Neighborhood] * 2
+    assert type(host) is eh.Neighborhood
+    assert [call.ran_on for call in calls] == ["my_backend", "my_backend", "cpu"]
+    for each in (*made, host):
+        np.testing.assert_allclose(each.fit(DATA).kneighbors()[0], expected, atol=1e-9)
+    with eh.backend("dask"), pytest.warns(backstack.FallbackWarning, match=r"Neighborhood\(\)"):
+        assert type(eh.Neighborhood()) is eh.Neighborhood
+    eh._backends.dispatcher.reset_warnings()
+    with eh.backend("mine"):  # made on the host, and neither pickling nor copying changes that
+        for again in (copy.deepcopy(host), pickle.loads(pickle.dumps(host))):
+            assert type(again) is eh.Neighborhood
+            np.testing.assert_array_equal(again._points, host._points)
+
+
 def test_merged_signatures_and_docstrings_show_the_options():
     eh.summarize(DATA, backend="jax")
     parameters = inspect.signature(eh.summarize).parameters
@@ -140,7 +165,9 @@ def test_merged_signatures_and_docstrings_show_the_options():
 def test_records_tell_where_the_backends_come_from():
     records = {record.name: record for record in eh.backends()}
     assert records["my_backend"].distribution == "my-backend"
-    assert records["my_backend"].functions == ("compute_score", "embed", "summarize")
+    assert records["my_backend"].functions == (
+        *("Neighborhood", "compute_score", "embed", "summarize"),
+    )
     assert set(records["my_backend"].aliases) == {"mine", "jax"}
     assert records["dask"].functions == ("compute_score", "summarize")
     assert all(record.trusted for record in records.values())

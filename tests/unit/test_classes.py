@@ -572,9 +572,8 @@ def test_the_namespace_is_the_hosts(dispatcher):
             assert own[name] is host[name], name
     assert set(host) - {"__dict__", "__weakref__"} <= set(own)
     assert set(own) - set(host) <= {
-        "__backstack__",
+        "_backstack_route",
         "__signature__",
-        "__abstractmethods__",
         "_abc_impl",
         "__static_attributes__",
     }

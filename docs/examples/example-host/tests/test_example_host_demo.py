@@ -13,7 +13,7 @@ pytest.importorskip("matplotlib")
 
 HOST_ROWS = [
     [function, "cpu", "cpu"]
-    for function in ("compute_score", "embed", "summarize")
+    for function in ("compute_score", "embed", "summarize", "Neighborhood")
     for _ in ("call", "scope", "setting")
 ]
 

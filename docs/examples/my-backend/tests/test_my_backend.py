@@ -10,7 +10,7 @@ pytest.importorskip("jax")
 
 import jax
 import jax.numpy as jnp
-from my_backend import functions
+from my_backend import functions, neighbors
 from my_backend._backends import example_host as adapter
 
 RNG = np.random.default_rng(0)
@@ -79,6 +79,35 @@ def test_results_are_numpy_arrays_of_the_precision_asked_for(dtype, tolerance):
     np.testing.assert_allclose(embedding, functions.embed(DATA), atol=tolerance)
 
 
+def all_distances(queries, points):
+    return np.linalg.norm(queries[:, np.newaxis] - points, axis=2)
+
+
+@pytest.mark.parametrize("block_size", [1, 7, 1000])
+def test_neighborhood_finds_the_nearest_rows(block_size):
+    queries = RNG.normal(size=(9, 4))
+    neighborhood = neighbors.Neighborhood(3, block_size=block_size).fit(DATA)
+    distances, indices = neighborhood.kneighbors(queries)
+    expected = all_distances(queries, DATA)
+    np.testing.assert_array_equal(indices, np.argsort(expected, axis=1)[:, :3])
+    np.testing.assert_allclose(distances, np.sort(expected, axis=1)[:, :3], rtol=1e-12)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-12), ("float32", 1e-4)])
+def test_neighborhood_of_its_own_rows_leaves_each_one_out(dtype, tolerance):
+    distances, indices = neighbors.Neighborhood(59, dtype=dtype).fit(DATA).kneighbors()
+    assert distances.dtype == dtype
+    assert not (indices == np.arange(len(DATA))[:, np.newaxis]).any()
+    np.testing.assert_allclose(distances, nearest_others(DATA, 59), rtol=tolerance)
+
+
+def test_neighborhood_is_accurate_for_duplicates_and_far_from_the_origin():
+    twins = np.repeat(DATA, 2, axis=0) + 1e8
+    distances, indices = neighbors.Neighborhood(1).fit(twins).kneighbors()
+    assert distances.tolist() == [[0.0]] * len(twins)
+    assert (indices[:, 0] == np.arange(len(twins)) ^ 1).all()
+
+
 def test_configuration_of_jax_stays_as_it_was():
     before = jax.config.jax_enable_x64
     functions.compute_score(DATA)
@@ -101,6 +130,11 @@ def test_arrays_of_jax_are_accepted():
         (lambda: functions.compute_score(DATA, dtype="int32"), "dtype"),
         (lambda: functions.embed(DATA, 5), "n_components must be from 1 to 4"),
         (lambda: functions.summarize([[1.0]], ddof=1), "ddof"),
+        (lambda: neighbors.Neighborhood().fit([1.0]), "rows and columns"),
+        (lambda: neighbors.Neighborhood(60).fit(DATA).kneighbors(), "from 1 to 59"),
+        (lambda: neighbors.Neighborhood(61).fit(DATA).kneighbors(DATA), "from 1 to 60"),
+        (lambda: neighbors.Neighborhood(block_size=0).fit(DATA).kneighbors(), "block_size"),
+        (lambda: neighbors.Neighborhood(dtype="int32").fit(DATA).kneighbors(), "dtype"),
     ],
 )
 def test_what_means_nothing_is_refused(call, message):
@@ -111,6 +145,7 @@ def test_what_means_nothing_is_refused(call, message):
 def test_adapter_has_what_it_lists():
     assert adapter.is_available() is True
     assert adapter.compute_score is functions.compute_score
+    assert adapter.Neighborhood is neighbors.Neighborhood
     assert all(hasattr(adapter, name) for name in adapter.__all__)
     assert not hasattr(adapter, "no_such_function")
 

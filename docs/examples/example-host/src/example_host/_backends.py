@@ -32,5 +32,6 @@ dispatcher = BackendDispatcher(
 )
 
 backend_dispatch = dispatcher.backend_dispatch
+backend_class = dispatcher.backend_class
 settings = dispatcher.settings
 backend, backends, trace = dispatcher.backend, dispatcher.backends, dispatcher.trace

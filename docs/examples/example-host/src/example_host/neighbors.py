@@ -6,12 +6,16 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from example_host._backends import backend_class
 from example_host._checks import as_matrix, check_between
 
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
 
 
+# A backend replaces the whole class: what it exports under this name takes the same arguments
+# and has the same methods. It need not derive from this one.
+@backend_class
 class Neighborhood:
     """The rows of a data matrix, ready to be asked for the ones nearest to others.
 

@@ -6,15 +6,14 @@ are enabled inside a call, for the thread that makes it.
 """
 
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 
-Matrix = npt.NDArray[np.float64]
-Result = npt.NDArray[np.floating[Any]]
+from my_backend._arrays import Result, as_matrix, check_between, on_device
+from my_backend.neighbors import take_nearest
 
 POWERS = {"euclidean": 1, "sqeuclidean": 2}
 
@@ -49,13 +48,13 @@ def compute_score(
     ndarray of `dtype`, shape (n_rows,)
         The mean distance from each row to its nearest neighbours.
     """
-    matrix = _as_matrix(data)
-    _check_between("n_neighbors", n_neighbors, 1, len(matrix) - 1)
-    _check_between("batch_size", batch_size, 1, max(batch_size, len(matrix)))
+    matrix = as_matrix(data)
+    check_between("n_neighbors", n_neighbors, 1, len(matrix) - 1)
+    check_between("batch_size", batch_size, 1, max(batch_size, len(matrix)))
     if metric not in POWERS:
         raise ValueError(f"metric must be one of {', '.join(POWERS)}, not {metric!r}")
     with jax.enable_x64(True):
-        points = _on_device(matrix - matrix.mean(axis=0), dtype)
+        points = on_device(matrix - matrix.mean(axis=0), dtype)
         return np.asarray(_scores(points, n_neighbors, POWERS[metric], batch_size))
 
 
@@ -80,12 +79,12 @@ def embed(
     ndarray of `dtype`, shape (n_rows, n_components)
         The rows' coordinates along the components, with the signs that the host gives them.
     """
-    matrix = _as_matrix(data)
-    _check_between("n_components", n_components, 1, min(matrix.shape))
+    matrix = as_matrix(data)
+    check_between("n_components", n_components, 1, min(matrix.shape))
     if center:
         matrix = matrix - matrix.mean(axis=0)
     with jax.enable_x64(True):
-        return np.asarray(_embedding(_on_device(matrix, dtype), n_components))
+        return np.asarray(_embedding(on_device(matrix, dtype), n_components))
 
 
 def summarize(data: npt.ArrayLike, *, ddof: int = 0, dtype: str = "float64") -> dict[str, Result]:
@@ -105,10 +104,10 @@ def summarize(data: npt.ArrayLike, *, ddof: int = 0, dtype: str = "float64") -> 
     dict of str to ndarray of `dtype`, shape (n_columns,)
         Under ``"mean"``, ``"std"``, ``"min"`` and ``"max"``, one number for each column.
     """
-    matrix = _as_matrix(data)
-    _check_between("ddof", ddof, 0, len(matrix) - 1)
+    matrix = as_matrix(data)
+    check_between("ddof", ddof, 0, len(matrix) - 1)
     with jax.enable_x64(True):
-        summary = _summary(_on_device(matrix, dtype), ddof)
+        summary = _summary(on_device(matrix, dtype), ddof)
         return {statistic: np.asarray(value) for statistic, value in summary.items()}
 
 
@@ -121,20 +120,13 @@ def _scores(points: jax.Array, n_neighbors: int, power: int, batch_size: int) ->
         # Squared distances up to a constant: enough to find the neighbours, and too coarse to
         # measure them, which comes after.
         ranks = lengths - 2 * jnp.matmul(points, row, precision="highest")
-        # One minimum after another: in double precision on a CPU, `lax.top_k` sorts every row,
-        # which takes ten times as long for a few neighbours.
         ranks = ranks.at[index].set(jnp.inf)
-        _, nearest = jax.lax.scan(_take_nearest, ranks, length=n_neighbors)
+        _, nearest = jax.lax.scan(take_nearest, ranks, length=n_neighbors)
         distances = jnp.sqrt(((points[nearest] - row) ** 2).sum(axis=1))
         return (distances**power).mean()
 
     scores: jax.Array = jax.lax.map(score, jnp.arange(len(points)), batch_size=batch_size)
     return scores
-
-
-def _take_nearest(ranks: jax.Array, _: None) -> tuple[jax.Array, jax.Array]:
-    nearest = jnp.argmin(ranks)
-    return ranks.at[nearest].set(jnp.inf), nearest
 
 
 @partial(jax.jit, static_argnames="n_components")
@@ -155,23 +147,3 @@ def _summary(matrix: jax.Array, ddof: int) -> dict[str, jax.Array]:
         "min": matrix.min(axis=0),
         "max": matrix.max(axis=0),
     }
-
-
-def _on_device(matrix: Matrix, dtype: str) -> jax.Array:
-    if np.dtype(dtype) not in (np.float64, np.float32):
-        raise ValueError(f"dtype must be 'float64' or 'float32', not {dtype!r}")
-    return jnp.asarray(matrix, dtype=dtype)
-
-
-def _as_matrix(data: npt.ArrayLike) -> Matrix:
-    matrix = np.asarray(data, dtype=np.float64)
-    if matrix.ndim != 2 or 0 in matrix.shape:
-        raise ValueError(f"data must have rows and columns, but its shape is {matrix.shape}")
-    if not np.isfinite(matrix).all():
-        raise ValueError("data must be finite, but it holds NaN or infinity")
-    return matrix
-
-
-def _check_between(parameter: str, value: int, low: int, high: int) -> None:
-    if not low <= value <= high:
-        raise ValueError(f"{parameter} must be from {low} to {high} for this data, not {value}")

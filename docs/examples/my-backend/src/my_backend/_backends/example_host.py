@@ -5,11 +5,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from my_backend.functions import compute_score, embed, summarize
+    from my_backend.neighbors import Neighborhood
 
 # Written out literally: hosts read these from the source, without importing this module.
 name = "my_backend"
 aliases = ["mine", "jax"]
-__all__ = ["aliases", "compute_score", "embed", "is_available", "name", "summarize"]
+__all__ = [
+    "Neighborhood",
+    "aliases",
+    "compute_score",
+    "embed",
+    "is_available",
+    "name",
+    "summarize",
+]
 
 
 def is_available() -> bool | str:
@@ -20,6 +29,6 @@ def is_available() -> bool | str:
 def __getattr__(attribute: str) -> Any:
     if attribute not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {attribute!r}")
-    from my_backend import functions
+    from my_backend import functions, neighbors
 
-    return getattr(functions, attribute)
+    return getattr(neighbors if attribute == "Neighborhood" else functions, attribute)
