@@ -11,12 +11,16 @@ import inspect
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from functools import partial
 from typing import Any, Literal
 
-from ._frames import unseen
+from ._importlib_bootstrap_alike import (
+    Around,
+    async_generator_within,
+    coroutine_within,
+    function_within,
+    generator_within,
+)
 
-Around = Callable[[], AbstractContextManager[Any]]
 Kind = Literal["function", "coroutine", "generator", "async generator"]
 
 
@@ -45,63 +49,6 @@ def nested(around: tuple[Around, ...]) -> AbstractContextManager[Any]:
     return functools.reduce(lambda inner, outer: Nested(outer, inner), managers)
 
 
-def wrap(
-    function: Callable[..., Any],
-    around: Around,
-    kind: Kind | None = None,
-) -> Callable[..., Any]:
-    """A function of the same kind, whose bodies run inside what `around` returns.
-
-    It is called once per body, and what it returns is entered for each step of it.
-    """
-    wrappers: dict[Kind, Callable[..., Callable[..., Any]]] = {
-        "function": _function,
-        "coroutine": _coroutine,
-        "generator": _generator,
-        "async generator": _async_generator,
-    }
-    return wrappers[kind or kind_of(function)](function, around)
-
-
-@unseen
-def _function(function: Callable[..., Any], around: Around) -> Callable[..., Any]:
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        with around():
-            return function(*args, **kwargs)
-
-    return wrapper
-
-
-@unseen
-def _coroutine(function: Callable[..., Any], around: Around) -> Callable[..., Any]:
-    async def wrapper(*args: Any, **kwargs: Any) -> Any:
-        with around():
-            return await function(*args, **kwargs)
-
-    return wrapper
-
-
-@unseen
-def _generator(function: Callable[..., Any], around: Around) -> Callable[..., Any]:
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        inside = around()
-        with inside:  # a dispatched function chooses when it is called
-            body = function(*args, **kwargs)
-        step, value = body.send, None
-        while True:
-            try:
-                with inside:
-                    item = step(value)
-            except StopIteration as stop:
-                return stop.value
-            try:
-                step, value = body.send, (yield item)
-            except BaseException as error:  # GeneratorExit too: closing runs the body's finally
-                step, value = body.throw, error
-
-    return wrapper
-
-
 class Nested:
     """Two context managers as one, the first around the second; neither may swallow errors."""
 
@@ -128,36 +75,19 @@ class Nested:
             self._outer.__exit__(*exc_info)
 
 
-def _first(body: Any, value: Any) -> Any:
-    """The first step of an async generator, kept from the event loop's books.
+def wrap(
+    function: Callable[..., Any],
+    around: Around,
+    kind: Kind | None = None,
+) -> Callable[..., Any]:
+    """A function of the same kind, whose bodies run inside what `around` returns.
 
-    A loop that shuts down closes every one that it saw begin. It sees ours, which closes
-    the body in its scope; closing the body as well would be once too often.
+    It is called once per body, and what it returns is entered for each step of it.
     """
-    hooks = sys.get_asyncgen_hooks()
-    sys.set_asyncgen_hooks(None, None)
-    try:
-        return body.asend(value)
-    finally:
-        sys.set_asyncgen_hooks(*hooks)
-
-
-@unseen
-def _async_generator(function: Callable[..., Any], around: Around) -> Callable[..., Any]:
-    async def wrapper(*args: Any, **kwargs: Any) -> Any:
-        inside = around()
-        with inside:  # a dispatched function chooses when it is called
-            body = function(*args, **kwargs)
-        step, value = partial(_first, body), None
-        while True:
-            try:
-                with inside:
-                    item = await step(value)
-            except StopAsyncIteration:
-                return
-            try:
-                step, value = body.asend, (yield item)
-            except BaseException as error:
-                step, value = body.athrow, error
-
-    return wrapper
+    wrappers: dict[Kind, Callable[..., Callable[..., Any]]] = {
+        "function": function_within,
+        "coroutine": coroutine_within,
+        "generator": generator_within,
+        "async generator": async_generator_within,
+    }
+    return wrappers[kind or kind_of(function)](function, around)

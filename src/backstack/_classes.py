@@ -15,7 +15,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from ._calls import make_call
+from ._importlib_bootstrap_alike import make_call
 from ._metaclasses import ROUTE, own_route
 from ._records import MISSING, Backend
 from ._routes import Route

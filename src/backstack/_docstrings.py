@@ -136,10 +136,30 @@ def _insert(text: str, title: str, entries: dict[str, list[str]]) -> tuple[str, 
     # Behind the end of a line, in the way in which the others of this text end.
     newline = "\r\n" if "\r\n" in text else "\n"
     insertion = "".join(newline + line for line in added)
-    position = sum(len(line) + 1 for line in lines[: anchor.end]) - 1
+    end = _before_loose_keywords(lines, section) if section else anchor.end
+    position = sum(len(line) + 1 for line in lines[:end]) - 1
     if text[position - 1 : position] == "\r":
         position -= 1
     return text[:position] + insertion + text[position:], insertion
+
+
+def _before_loose_keywords(lines: list[str], section: Section) -> int:
+    """The line behind the entries of a section, but for one of ``**kwargs`` at its end.
+
+    That comes last in a signature too; numpydoc's validation wants the same order in both.
+    """
+    indent = _indent(lines, section)
+    headers = [
+        index
+        for index in range(section.start + 2, section.end)
+        if lines[index].strip() and not lines[index][len(indent) :][:1].isspace()
+    ]
+    end = section.end
+    if headers and lines[headers[-1]].strip().lstrip("\\").startswith("**"):
+        end = headers[-1]
+        while not lines[end - 1].strip():
+            end -= 1
+    return end
 
 
 def _position(section: Section) -> int:

@@ -59,9 +59,13 @@ def _get_doc(cls: Any) -> Any:
     return merged_docstring(route, text, ())
 
 
+def _set_doc(cls: Any, text: Any) -> None:
+    _own_doc.__set__(cls, text)
+
+
 _own_doc: Any = vars(type)["__doc__"]
 # Of the metaclass, and not in the class, where `pydoc` wants to see a plain string.
-_shown_doc: Any = property(_get_doc, _own_doc.__set__)
+_shown_doc: Any = property(_get_doc, _set_doc)
 
 
 class DispatchedType(ABCMeta):

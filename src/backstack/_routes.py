@@ -7,17 +7,19 @@ import inspect
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from types import FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import _messages as messages
 from . import errors
-from ._bodies import Around, Kind, kind_of, nested, wrapped
+from ._bodies import Kind, kind_of, nested, wrapped
 from ._choices import Selection
 from ._clocks import Clock
+from ._importlib_bootstrap_alike import Around
 from ._names import CPU
 from ._plans import HostFunction
 from ._records import Backend, CallRecord
-from ._recursion import Recursion
+from ._recursion import Recursion, explain_recursion
 from ._scopes import Scope
 from ._selecting import Selector
 from ._stack import Stack
@@ -277,6 +279,12 @@ class Route(HostFunction):
         from ._options import without_options
 
         return without_options(self, kwargs)
+
+    def explain_recursion(
+        self, error: RecursionError, backend: Backend | None, own: FrameType, variable: str
+    ) -> None:
+        """Say so if an implementation calls itself by way of the host."""
+        explain_recursion(error, self, backend, own, variable)
 
     # -- what others have copied -------------------------------------------------------
 

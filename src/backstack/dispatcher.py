@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from ._choices import Origin, Selection
 from ._config import Config, check_keyword, make_config, variable_labels
-from ._functions import DispatchedCallable, check_host, make_proxy
+from ._function_checks import check_host
 from ._names import CPU
+from ._proxies import make_proxy
 from ._registrations import Registration
 from ._registry import Registry
 from ._routes import Route
 from ._scopes import Scope
 from ._selecting import Selector
 from ._stack import Process, Stack
+from ._standing import Standing
 from .settings import Settings, make_scope
 
 if TYPE_CHECKING:
@@ -522,10 +524,11 @@ class BackendDispatcher:
 
 
 def _route_of(function: Any) -> Route | None:
-    return function._self_route if isinstance(function, DispatchedCallable) else None
+    return function._self_route if isinstance(function, Standing) else None
 
 
 def _identity(function: Any) -> tuple[str, str]:
     """What tells one function from another: a reload gives the same again."""
     module = getattr(function, "__module__", None) or ""
-    return module, getattr(function, "__qualname__", None) or repr(function)
+    kind = getattr(function, "__class__", type(function))  # a partial has no name of its own
+    return module, getattr(function, "__qualname__", None) or kind.__qualname__
