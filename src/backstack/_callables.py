@@ -43,7 +43,10 @@ class BindingCallable(DispatchedCallable):
     __annotations__ = forwarded("__annotations__")
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
-        return self if instance is None else types.MethodType(self, instance)  # type: ignore[arg-type]
+        host = self._self_route.host
+        if instance is None or host.__get__(instance, owner) is host:
+            return self  # a partial, until Python 3.14
+        return types.MethodType(self, instance)  # type: ignore[arg-type]
 
 
 put_call = vars(DispatchedCallable)["__call__"].__set__

@@ -14,16 +14,21 @@ from typing import Any
 from ._standing import Standing, forwarded, shown_doc
 
 
-class DispatchedFunction(Standing):
-    """Answers every question as the host's function would."""
-
+class _Slots(Standing):
     # One for the call, so that each has a call path of its own without a class of its own;
     # finding it there costs one C call.
-    __slots__ = ("__call__", "__weakref__", "_self_route", "_self_wrapped")
+    __slots__ = ("__call__", "__weakref__", "_self_dict", "_self_route", "_self_wrapped")
+
+
+class DispatchedFunction(_Slots):
+    """Answers every question as the host's function would."""
+
+    __slots__ = ()
 
     __doc__ = shown_doc
     __class__ = property(lambda self: type(self._self_route.host))  # pyright: ignore[reportIncompatibleMethodOverride]
-    __dict__ = forwarded("__dict__")
+    # The host's own one, in a slot: `inspect.getattr_static` looks into no property for it.
+    __dict__ = vars(_Slots)["_self_dict"]
     __module__ = forwarded("__module__")
     # Without this one, asking the *class* for its annotations would give it some, and these
     # would stand before the host's.
@@ -33,7 +38,10 @@ class DispatchedFunction(Standing):
         return getattr(self._self_route.host, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in _OWN or name.startswith("_self_"):
+        if name == "__dict__":
+            self._self_route.host.__dict__ = value
+            self._self_dict = value
+        elif name in _OWN or name.startswith("_self_"):
             object.__setattr__(self, name, value)
         else:
             setattr(self._self_route.host, name, value)
@@ -64,13 +72,15 @@ _OWN = frozenset(
 )
 # What a class has and a function has not.
 for _name in ("__slots__", "__firstlineno__", "__static_attributes__"):
-    for _class in (Standing, DispatchedFunction):
+    for _class in (Standing, _Slots, DispatchedFunction):
         if _name in vars(_class):
             delattr(_class, _name)
 
-put_call = vars(DispatchedFunction)["__call__"].__set__
+put_call = vars(_Slots)["__call__"].__set__
 
 
 def new(host: Any) -> DispatchedFunction:
     """A stand-in for `host`, which does not dispatch yet."""
-    return object.__new__(DispatchedFunction)
+    proxy = object.__new__(DispatchedFunction)
+    proxy._self_dict = host.__dict__
+    return proxy

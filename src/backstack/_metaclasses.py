@@ -37,9 +37,9 @@ class Construct(wrapt.BaseObjectProxy):  # type: ignore[type-arg]
     def __get__(self, cls: Any, owner: type | None = None) -> Any:
         if cls is None:
             return self
-        route = own_route(cls)
+        route = cls.__dict__.get(ROUTE)  # as `own_route`, which would be one more call
         # Only the outermost dispatches; `super().__call__` of a metaclass leads here as well.
-        if route is not None and route.construct is self:
+        if route is not None and route.cls is cls and route.construct is self:
             return route.call
         return self.__wrapped__.__get__(cls, owner)
 
