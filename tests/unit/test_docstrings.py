@@ -128,6 +128,23 @@ def test_the_selector_is_described_at_the_end_of_parameters(documented):
     assert f.__doc__.endswith(after)
 
 
+@pytest.mark.parametrize(
+    "loose", ["**kwargs\n        More.", "**kwargs : dict", "\\**kwargs : dict\n\n        More."]
+)
+def test_the_selector_comes_before_loose_keywords_as_in_the_signature(documented, loose):
+    text = PLAIN.replace("        How many.\n", f"        How many.\n    {loose}\n")
+    shown = documented(text).__doc__
+    names = [name.lstrip("\\") for name in entries(shown, "Parameters")]
+    assert names == ["x", "k", "backend", "**kwargs"]
+    assert [line.split()[0] for line in inserted(text, shown)] == ["backend", "The", "innermost"]
+    only = documented("Do it.\n\n    Parameters\n    ----------\n    **kwargs\n        More.\n")
+    assert entries(only.__doc__, "Parameters") == ["backend", "**kwargs"]
+    both = documented(
+        "Do it.\n\n    Parameters\n    ----------\n    *args, **kwargs\n        All.\n"
+    )
+    assert entries(both.__doc__, "Parameters") == ["*args, **kwargs", "backend"]
+
+
 def test_options_are_described_under_other_parameters(documented, register):
     f = documented(PLAIN)
     before = f.__doc__
