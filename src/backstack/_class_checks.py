@@ -28,16 +28,6 @@ def check_class(cls: Any, keyword: str, name: str | None) -> str:
                 f"The constructor of {shown} has a parameter {keyword!r} of its own, and would "
                 "never get it; rename the selector: @backend_class(keyword='run_on')."
             )
-    needed = [
-        repr(name)
-        for name, parameter in _parameters(cls.__init_subclass__).items()
-        if parameter.default is parameter.empty and parameter.kind not in _LOOSE
-    ]
-    if needed:
-        raise TypeError(
-            f"{shown} cannot be dispatched: its subclasses, of which the dispatched class is one, "
-            f"need class keywords ({', '.join(needed)})."
-        )
     for function in _functions(cls):
         if _names_itself_in_super(function.__code__, cls.__name__):
             raise TypeError(
@@ -56,10 +46,10 @@ _HOLDING = (
     property,
     functools.cached_property,
     functools.partialmethod,
+    functools.singledispatchmethod,
+    type(functools.lru_cache(len)),
 )
 _HELD = ("__func__", "__wrapped__", "fget", "fset", "fdel", "func")
-
-_LOOSE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 def _parameters(function: Any) -> dict[str, inspect.Parameter]:

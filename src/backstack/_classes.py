@@ -10,19 +10,18 @@ from __future__ import annotations
 import copyreg
 import functools
 import inspect
-import threading
 import weakref
 from collections.abc import Callable
 from typing import Any
 
 from ._importlib_bootstrap_alike import make_call
-from ._metaclasses import ROUTE, own_route
-from ._records import MISSING, Backend
+from ._metaclasses import ROUTE, own_route, put, with_selector
+from ._records import Backend
 from ._routes import Route
 from ._routing import Plan, shape_of
 from ._selecting import Selector
 from ._stack import Stack
-from ._subclassing import put, thin_subclass
+from ._subclassing import thin_subclass
 
 
 class ClassRoute(Route):
@@ -49,14 +48,25 @@ class ClassRoute(Route):
         selector: Selector,
         stack: Stack,
     ) -> None:
-        construct: Any = type(cls).__call__
-        plain = construct.__wrapped__
-        super().__init__(functools.partial(plain, cls), name, keyword, selector, stack)
+        self.construct: Any = type(cls).__call__
         self.host_class = host_class
+        super().__init__(self._made_by_host(cls), name, keyword, selector, stack)
+        self._stand_for(cls)
+
+    def _made_by_host(self, cls: type) -> Callable[..., Any]:
+        return functools.partial(self.construct.__wrapped__, cls)
+
+    def _stand_for(self, cls: type) -> None:
         self.cls = cls
-        self.construct = construct
         self.public = weakref.ref(cls)
         self.call = make_call(self)
+
+    def move(self, cls: type) -> None:
+        """Go over to a class that a decorator has made anew, as for slots, out of this one."""
+        old = self.cls
+        if (cls.__name__, cls.__module__) == (old.__name__, old.__module__):
+            self.host = self._made_by_host(cls)
+            self._stand_for(cls)
 
     def _make_plan(self, backend: Backend, implementation: Any) -> Plan:
         where = f"Backend {backend.shown!r} exports {self.name!r}"
@@ -106,9 +116,10 @@ def dispatch_class(
     """The route of a new class that takes the place of `host_class`."""
     cls = thin_subclass(host_class)
     route = ClassRoute(host_class, cls, name, keyword, selector, stack)
-    before = vars(cls).get("__signature__", MISSING)
     put(cls, ROUTE, route)
-    put(cls, "__signature__", ShownSignature(route, before))
+    shown = getattr(cls, "__signature__", None)
+    if isinstance(shown, inspect.Signature) and keyword not in shown.parameters:
+        put(cls, "__signature__", with_selector(route, shown))  # one that the host defines
     _keep_copies_on_host(cls, host_class)
     return route
 
@@ -163,41 +174,6 @@ def restore(cls: type, function: Callable[..., Any], *args: Any) -> Any:
 
 
 # -- what is shown -------------------------------------------------------------------------
-
-
-class ShownSignature:
-    """The `__signature__` of a dispatched class: its constructor's, and the selector."""
-
-    def __init__(self, route: ClassRoute, before: Any) -> None:
-        self._route = route
-        self._before = before
-        self._asking: set[int] = set()  # the threads that look for the signature underneath
-
-    def __get__(self, instance: Any, owner: Any = None) -> Any:
-        thread = threading.get_ident()
-        if instance is not None or owner is not self._route.cls or thread in self._asking:
-            return self._underneath(instance, owner)
-        from ._signatures import merge
-
-        self._asking.add(thread)
-        try:
-            signature = inspect.signature(owner)
-        except (ValueError, TypeError) as error:
-            raise AttributeError(f"{owner.__qualname__} has no signature: {error}") from error
-        finally:
-            self._asking.discard(thread)
-        return merge(self._route, signature, ())
-
-    def _underneath(self, instance: Any, owner: Any) -> Any:
-        """What would be found if this were not here."""
-        if self._before is MISSING:
-            subject: Any = super(self._route.cls, owner if instance is None else instance)
-            return subject.__signature__
-        get = getattr(type(self._before), "__get__", None)
-        return self._before if get is None else get(self._before, instance, owner)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _nothing, ()
 
 
 def _nothing() -> None:

@@ -6,17 +6,24 @@ there (doctest, Sphinx, pydoc, `dataclasses`) see no difference.
 
 from __future__ import annotations
 
+import inspect
 import types
 from abc import ABCMeta
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ._metaclasses import dispatching
+from ._metaclasses import Construct, dispatching, put, take
 from ._records import MISSING
 
-put = type.__setattr__  # past a metaclass that has its own idea of it
-_take = type.__delattr__
+#: What belongs to one class alone. What it was derived from would be taken for its bases.
+_OF_ONE_CLASS = frozenset({"__dict__", "__weakref__", "__orig_bases__", "__doc__", "__slots__"})
+#: What of the host's class counts for more than what its metaclass, or a hook of its bases,
+#: has made of an empty subclass. Anything else may hold the class itself, and is left.
+_CONTENT = (
+    *(bool, int, float, complex, str, bytes, type(None), tuple, list, dict, set, frozenset),
+    *(types.FunctionType, staticmethod, classmethod, property),
+)
 
 
 def thin_subclass(host_class: type) -> type:
@@ -29,44 +36,65 @@ def thin_subclass(host_class: type) -> type:
 
     keywords = {"metaclass": dispatching(type(host_class))}
     try:
-        with _without_subclass_hook(host_class):
+        with _own_hook_silenced(host_class):
             cls = types.new_class(host_class.__name__, (host_class,), keywords, fill)
     except Exception as error:
         raise TypeError(
             f"{host_class.__qualname__} cannot be dispatched, since it cannot be subclassed: "
             f"{error}"
         ) from error
-    _take(cls, "__slots__")
-    if "__abstractmethods__" in vars(cls) and not isinstance(host_class, ABCMeta):
-        _take(cls, "__abstractmethods__")  # of its metaclass's making
-    put(cls, "__doc__", vars(host_class).get("__doc__"))
-    own = vars(cls)
-    for name, value in list(vars(host_class).items()):
-        if name not in own and name not in ("__dict__", "__weakref__", "__signature__"):
-            put(cls, name, value)
+    if not isinstance(type(cls).__call__, Construct):
+        raise TypeError(
+            f"{host_class.__qualname__} cannot be dispatched, since its subclasses are "
+            f"{type(cls).__name__!r} whatever metaclass they are made with."
+        )
+    _copy(host_class, cls)
     return cls
 
 
-@contextmanager
-def _without_subclass_hook(host_class: type) -> Iterator[None]:
-    """Keep `__init_subclass__` from being run for a subclass that nobody wrote.
+def _copy(host_class: type, cls: Any) -> None:
+    """Put into `cls` what `host_class` holds."""
+    own = vars(cls)
+    for name, value in list(vars(host_class).items()):
+        made = own.get(name, MISSING)
+        if name in _OF_ONE_CLASS or value is made:
+            continue
+        if (made is MISSING or isinstance(made, _CONTENT)) and not _is_metaclass_data(cls, name):
+            put(cls, name, value)
+    if "__abstractmethods__" in own and not isinstance(host_class, ABCMeta):
+        take(cls, "__abstractmethods__")  # of its metaclass's making
+    put(cls, "__doc__", vars(host_class).get("__doc__"))
+    if "__slots__" in vars(host_class):
+        put(cls, "__slots__", vars(host_class)["__slots__"])
+    elif "__slots__" in own:
+        take(cls, "__slots__")
 
-    It has seen the host's class, with the keywords that this was defined with.
+
+def _is_metaclass_data(cls: type, name: str) -> bool:
+    """Whether setting `name` on `cls` would reach a property of its metaclass instead."""
+    found = inspect.getattr_static(type(cls), name, None)
+    return hasattr(type(found), "__set__") and name not in ("__annotations__", "__type_params__")
+
+
+@contextmanager
+def _own_hook_silenced(host_class: type) -> Iterator[None]:
+    """Keep a class's own `__init_subclass__` from being run for a subclass that nobody wrote.
+
+    Those of its bases are run: what they see stands where the host's class stood.
     """
     name = "__init_subclass__"
-    if next(base for base in host_class.__mro__ if name in vars(base)) is object:
+    own = vars(host_class).get(name)
+    if own is None:
         yield
         return
-    own = vars(host_class).get(name, MISSING)
-    put(host_class, name, classmethod(_no_hook))
+
+    parents: Any = super
+
+    def hook(cls: Any, /, **keywords: Any) -> None:
+        parents(host_class, cls).__init_subclass__(**keywords)
+
+    put(host_class, name, classmethod(hook))
     try:
         yield
     finally:
-        if own is MISSING:
-            _take(host_class, name)
-        else:
-            put(host_class, name, own)
-
-
-def _no_hook(cls: type, /, **keywords: Any) -> None:
-    """Stands in for an `__init_subclass__`."""
+        put(host_class, name, own)

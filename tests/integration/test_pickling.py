@@ -217,7 +217,7 @@ def test_jobs_of_joblib(site, run_python):
 
 MAIN = """
     from hostmod import dispatcher
-    import abc
+    import abc, typing
 
     @dispatcher.backend_dispatch(name="own_scale")
     def scale(x):
@@ -242,11 +242,27 @@ MAIN = """
     class Sub(Model, abc.ABC):
         pass
 
+    T = typing.TypeVar("T")
+
+    @dispatcher.backend_class
+    class Gen(typing.Generic[T]):
+        x = 5
+        def f(self):
+            return 6
+
+    @dispatcher.backend_class
+    class Pair(typing.NamedTuple):
+        x: int = 7
+        def f(self):
+            return 8
+
     def look(value):
         import inspect
         name = type(value).__name__
         if inspect.isclass(value):
             return name, value().x, str(inspect.signature(value))
+        if hasattr(value, "f"):
+            assert value.f() in (6, 8)
         return (name, value("x")) if callable(value) else (name, value.x)
 """
 
@@ -261,7 +277,7 @@ def test_what_main_defines_goes_by_value_and_arrives_without_dispatch(site, run_
     from joblib import Parallel, delayed
 
     if __name__ == "__main__":
-        values = [scale, Model, Model(2), Sub, Sub(3), Made, Made()]
+        values = [scale, Model, Model(2), Sub, Sub(3), Made, Made(), Gen, Gen(), Pair, Pair(9)]
         for line in Parallel(n_jobs=2)(delayed(look)(value) for value in values):
             print(*line)
         try:
@@ -278,6 +294,10 @@ def test_what_main_defines_goes_by_value_and_arrives_without_dispatch(site, run_
         "Sub 3",
         "DispatchedMeta 4 (*args, **kwargs)",
         "Made 4",
+        "DispatchedType 5 ()",
+        "Gen 5",
+        "DispatchedType 7 (x: int = 7)",
+        "Pair 9",
         "scale() got an unexpected keyword argument 'backend'",
     ]
 
