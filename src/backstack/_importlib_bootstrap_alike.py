@@ -21,35 +21,34 @@ Around = Callable[[], AbstractContextManager[Any]]
 
 
 def make_call(route: Any) -> Callable[..., Any]:
-    """The call path of one function.
+    """The call path of one function or class.
 
-    Idle, it is two tests and the host's function. On a backend, a call whose shape was
-    seen to fit goes straight to the implementation. All else is for `Route.attempts`.
+    Idle, it is a test and the host's function. On a backend, a call whose shape was seen to
+    fit goes straight to the implementation. All else is for `Route.attempts`.
     """
     host, keyword, plans = route.host, route.keyword, route.plans
-    top, process = route.stack.top.get, route.stack.process
+    top, process, live = route.stack.top.get, route.stack.process, route.stack.process.live
     calls = route.selector.calls(keyword)
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        state = top() or process.state
-        if not kwargs or keyword not in kwargs:
-            if state is None:
-                if not kwargs:
-                    return host(*args)
-                try:
-                    return host(*args, **kwargs)
-                except TypeError:
-                    kept = route.without_options(kwargs)
-                    if kept is None:
-                        raise
-                return host(*args, **kept)
-            label = None
-            chosen = state.direct
-        else:
-            label = kwargs.pop(keyword)
-            chosen = None if state is None else state.direct
-            if label is not None and (state is None or not state.observers):
+        if not (kwargs or live):  # then nothing can be in force, and it is not worth a look
+            return host(*args)
+        label = kwargs.pop(keyword) if keyword in kwargs else None
+        state = (top() or process.state) if live else None
+        if label is not None:
+            chosen = None
+            if state is None or not state.observers:
                 chosen = calls.get(label) if isinstance(label, str) else None
+        elif state is None or state.on_host:
+            try:
+                return host(*args, **kwargs)
+            except TypeError:
+                kept = route.without_options(kwargs)
+                if kept is None:
+                    raise
+            return host(*args, **kept)
+        else:
+            chosen = state.direct
         plan = plans.get(chosen)
         if plan is not None and ((len(args), *kwargs) if kwargs else len(args)) in plan.fits:
             try:

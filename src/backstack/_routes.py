@@ -265,7 +265,8 @@ class Route(HostFunction):
     @functools.cached_property
     def host_in_force(self) -> Around:
         """What puts "cpu" in force around the host's body, so that its inner calls stay too."""
-        scope = Scope(self.stack, self.selector.for_scope, (CPU,), None, self.registry.config.host)
+        selector, host = self.selector, self.registry.config.host
+        scope = Scope(self.stack, selector.for_scope, selector.scopes, (CPU,), None, host)
         return scope.around(self.kind)
 
     def without_options(self, kwargs: dict[str, Any]) -> dict[str, Any] | None:

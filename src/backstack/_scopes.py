@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import Token
 from types import TracebackType
 from typing import Any, TypeVar, cast
 
 from ._bodies import kind_of, wrap
 from ._choices import Selection
-from ._stack import Entry, Stack, State, nodes
+from ._stack import Own, Stack, State, nodes
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -28,34 +28,41 @@ class Activation:
     collect between instructions only. Nothing here can tell, so close what you abandon.
     """
 
-    def __init__(self, stack: Stack, entry: Entry) -> None:
+    def __init__(self, stack: Stack, owner: object, own: Own) -> None:
         self._stack = stack
-        # Its own, since the body may well leave the scope that it was decorated with.
-        self._bottom = Entry(self)
-        self._entries = [self._bottom, entry]  # the outermost first
+        # The outermost first. The bottom is its own, since the body may well leave the scope
+        # that it was decorated with.
+        self._entries: list[tuple[object, Own]] = [(self, (None, None, None)), (owner, own)]
+        self._bottom: State | None = None
         self._token: Token[State | None] | None = None
 
     def __enter__(self) -> None:
         stack = self._stack
+        live = stack.process.live
         top = stack.state
-        for entry in self._entries:
-            top = State(entry, top)
-        stack.claim(self._entries)
+        states = []
+        for owner, own in self._entries:
+            top = State(live, owner, own, top)
+            states.append(top)
+        for state in states:
+            state.token = stack.mark()
+        self._bottom = states[0]
         self._token = stack.top.set(top)
 
     def __exit__(self, *exc_info: object) -> None:
-        stack = self._stack
-        if not self._bottom.made_here():
+        stack, bottom = self._stack, self._bottom
+        if bottom is None or not bottom.made_here():
             return  # closed halfway, in a context where none of this was put in force
         inside = []
         for node in nodes(stack.state):
-            inside.append(node.entry)
-            if node.entry is self._bottom:
+            inside.append(node)
+            if node.owner is self:
                 self._restore(node.below)
                 break
-        for entry in inside:
-            entry.token = None  # no longer in force here
-        self._entries = inside[::-1]
+        for node in inside:
+            node.token = None  # no longer in force here
+        self._entries = [(node.owner, node.own) for node in reversed(inside)]
+        self._bottom = None
 
     def _restore(self, below: State | None) -> None:
         token = self._token
@@ -76,30 +83,43 @@ class Scope:
     other; where it made none, nothing happens.
     """
 
-    __slots__ = ("_host", "_labels", "_on_missing", "_select", "_stack")
+    __slots__ = ("_host", "_key", "_known", "_labels", "_on_missing", "_select", "_stack")
 
     def __init__(
         self,
         stack: Stack,
         select: Callable[[tuple[Any, ...]], Selection],
+        known: Mapping[tuple[Any, ...], Selection],
         labels: tuple[Any, ...],
         on_missing: str | None,
         host: str,
     ) -> None:
         self._stack = stack
         self._select = select
+        # What `select` came to before, while that holds.
+        self._known = known
+        self._key = labels if all(type(label) is str for label in labels) else ()
         self._labels = labels
         self._on_missing = on_missing
         self._host = host
 
-    def _entry(self) -> Entry:
+    def _own(self) -> Own:
         # Without names, only the policy changes; with neither, that is for `select` to refuse.
         changes_policy_only = not self._labels and self._on_missing is not None
         selection = None if changes_policy_only else self._select(self._labels)
-        return Entry(self, selection, self._on_missing)
+        return selection, self._on_missing, None
 
     def __enter__(self) -> Scope:
-        self._stack.push(self._entry())
+        stack = self._stack
+        known = self._known.get(self._key)
+        own = self._own() if known is None else (known, self._on_missing, None)
+        # As `Stack.push`, which would be one more call.
+        state = State(stack.process.live, self, own, stack.top.get())
+        try:
+            state.token = stack.top.set(state)
+        except BaseException:
+            stack.forget(state)
+            raise
         return self
 
     def __exit__(
@@ -108,7 +128,16 @@ class Scope:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._stack.leave(self)
+        stack = self._stack
+        state = stack.top.get()
+        if state is not None and state.owner is self and stack.restores(state.token, state.below):
+            try:
+                stack.top.reset(cast("Token[Any]", state.token))
+            except (ValueError, RuntimeError):  # made in another context, or left already
+                pass
+            else:
+                return
+        stack.leave(self)
 
     def __call__(self, function: F) -> F:
         """Decorate `function`, so that its body runs in this scope."""
@@ -124,7 +153,7 @@ class Scope:
     def around(self, kind: str) -> Callable[[], Any]:
         """What makes the context manager that a body of this kind runs its steps in."""
         if kind in ("generator", "async generator"):
-            return lambda: Activation(self._stack, self._entry())
+            return lambda: Activation(self._stack, self, self._own())
         return lambda: self
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -140,7 +169,7 @@ class Scope:
         names = ", ".join(map(repr, self._labels))
         policy = f"on_missing={self._on_missing!r}" if self._on_missing else ""
         shown = ", ".join(filter(None, (names, policy)))
-        active = any(node.entry.owner is self for node in nodes(self._stack.state))
+        active = any(node.owner is self for node in nodes(self._stack.state))
         note = "active" if active else "not active: use with"
         return f"<backend({shown}) of {self._host} ({note})>"
 

@@ -20,17 +20,19 @@ SCOPE = Origin("scope")
 class Selector:
     """The selections of one host.
 
-    Parameters
+    Attributes
     ----------
     registry : Registry
         Who has which name.
+    scopes : dict
+        What the labels of a scope come to, as far as that is settled.
     """
 
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
         self._known: dict[tuple[tuple[str, ...], Origin], Selection] = {}
         self._lock = threading.Lock()
-        self._scopes: dict[tuple[object, ...], Selection] = {}
+        self.scopes: dict[tuple[object, ...], Selection] = {}
         self._unsettled: dict[Any, Selection] = {}
         self._calls: dict[str, dict[str, Selection]] = {}
 
@@ -38,7 +40,7 @@ class Selector:
         """Something changed: what was settled is to be settled anew."""
         with self._lock:
             self._known.clear()
-            self._scopes.clear()
+            self.scopes.clear()
             self._unsettled.clear()
             for calls in list(self._calls.values()):
                 calls.clear()
@@ -55,7 +57,7 @@ class Selector:
     def for_scope(self, labels: tuple[object, ...]) -> Selection:
         """What a ``with host.backend(...)`` asks for, on entry."""
         try:
-            known = self._scopes.get(labels)
+            known = self.scopes.get(labels)
         except TypeError:  # something unhashable among them, which is refused below
             known = None
         value = labels[0] if len(labels) == 1 else labels  # as it was written
@@ -138,7 +140,7 @@ class Selector:
                 if origin.kind == "call":
                     self.calls(origin.detail)[labels[0]] = selection
                 elif origin is SCOPE:
-                    self._scopes[labels] = selection
+                    self.scopes[labels] = selection
 
     def _choose(self, labels: tuple[str, ...], origin: Origin) -> tuple[Selection, bool]:
         candidates = self._candidates(labels, origin)

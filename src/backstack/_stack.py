@@ -9,6 +9,7 @@ context: a thread started before it was made would never see it.
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Iterator
 from contextvars import ContextVar, Token
 from typing import Any
@@ -16,26 +17,65 @@ from typing import Any
 from ._choices import Selection
 
 
-class Entry:
-    """One entering of one scope: what it adds, and the mark of the context it was made in."""
+class State:
+    """One node of a stack: what one entering of one scope adds, over what is below it.
 
-    __slots__ = ("observer", "on_missing", "owner", "selection", "token")
+    Attributes
+    ----------
+    owner : object
+        What was entered.
+    own : tuple
+        What it adds: a selection, a policy and an observer, each of which may be None.
+    token : Token or None
+        The mark of the context that it was put in force in.
+    selection : Selection or None
+        The innermost one; None if only the policy or observers were set so far, so that
+        the process-wide choice goes on deciding.
+    on_missing : str or None
+        The innermost policy; None if `Process.on_missing` decides.
+    observers : tuple
+        Every trace that is to see calls made here.
+    direct : Selection or None
+        `selection`, unless somebody observes; the call path looks plans up by this.
+    on_host : bool
+        Whether calls simply run on the host here, seen by nobody.
+    """
 
-    def __init__(
-        self,
-        owner: object,
-        selection: Selection | None = None,
-        on_missing: str | None = None,
-        observer: Any = None,
-    ) -> None:
+    __slots__ = (
+        "__weakref__",
+        "below",
+        "direct",
+        "observers",
+        "on_host",
+        "on_missing",
+        "own",
+        "owner",
+        "selection",
+        "token",
+    )
+
+    def __init__(self, live: Live, owner: object, own: Own, below: State | None) -> None:
+        selection, on_missing, observer = own
+        observers: tuple[Any, ...] = ()
+        if below is not None:
+            selection = selection or below.selection
+            on_missing = on_missing or below.on_missing
+            observers = below.observers
+        if observer is not None and observer not in observers:
+            observers = (*observers, observer)
         self.owner = owner
-        self.selection = selection
-        self.on_missing = on_missing
-        self.observer = observer
+        self.own = own
+        self.below = below
         self.token: Token[Any] | None = None
+        self.selection: Selection | None = selection
+        self.on_missing: str | None = on_missing
+        self.observers: tuple[Any, ...] = observers
+        self.direct = None if observers else selection
+        self.on_host = self.direct is not None and self.direct.is_host
+        live.add(weakref.ref(self, live.discard))
 
     def made_here(self) -> bool:
-        """Whether the current context is the one that this entry was made in.
+        """Whether the current context is the one that this was put in force in.
 
         Only a token can tell: `Token.var.reset` refuses every context but its own. A
         token serves once, so the answer "yes" uses it up.
@@ -49,38 +89,10 @@ class Entry:
         return True
 
 
-class State:
-    """One node of a stack: an entry over what is below it, and what follows from both.
-
-    Attributes
-    ----------
-    selection : Selection or None
-        The innermost one; None if only the policy or observers were set so far, so that
-        the process-wide choice goes on deciding.
-    on_missing : str or None
-        The innermost policy; None if `Process.on_missing` decides.
-    observers : tuple
-        Every trace that is to see calls made here.
-    direct : Selection or None
-        `selection`, unless somebody observes; the call path looks plans up by this.
-    """
-
-    __slots__ = ("below", "direct", "entry", "observers", "on_missing", "selection")
-
-    def __init__(self, entry: Entry, below: State | None) -> None:
-        self.entry = entry
-        self.below = below
-        if below is None:
-            self.selection = entry.selection
-            self.on_missing = entry.on_missing
-            self.observers: tuple[Any, ...] = () if entry.observer is None else (entry.observer,)
-        else:
-            self.selection = entry.selection or below.selection
-            self.on_missing = entry.on_missing or below.on_missing
-            self.observers = below.observers
-            if entry.observer is not None and entry.observer not in self.observers:
-                self.observers += (entry.observer,)
-        self.direct = None if self.observers else self.selection
+Own = tuple[Selection | None, str | None, Any]
+#: Every state that exists. While there is none, nothing can be in force anywhere, in no
+#: thread and in no copy of a context, and calls need look no further.
+Live = set["weakref.ref[State]"]
 
 
 class Process:
@@ -94,12 +106,15 @@ class Process:
         What was assigned, and what the environment asked for.
     on_missing : str
         The policy where no scope sets one.
+    live : set
+        Every state of this host that exists.
     """
 
-    __slots__ = ("_lock", "on_missing", "setting", "state", "variable")
+    __slots__ = ("_lock", "live", "on_missing", "setting", "state", "variable")
 
     def __init__(self, variable: Selection | None, on_missing: str) -> None:
         self._lock = threading.Lock()  # for writers; readers take what is there
+        self.live: Live = set()
         self.variable = variable
         self.on_missing = on_missing
         self.assign(None)
@@ -134,7 +149,8 @@ class Process:
     def _publish(self) -> None:
         selection = self.selection
         idle = selection is None or selection.is_host
-        self.state: State | None = None if idle else State(Entry(None, selection), None)
+        own = (selection, None, None)
+        self.state: State | None = None if idle else State(self.live, None, own, None)
 
 
 class Stack:
@@ -170,26 +186,28 @@ class Stack:
         state = self.top.get()
         return (state and state.on_missing) or self.process.on_missing
 
-    def push(self, entry: Entry) -> None:
-        """Put `entry` in force in this context."""
+    def push(self, owner: object, own: Own) -> None:
+        """Put in force what `owner` adds in this context."""
+        state = State(self.process.live, owner, own, self.top.get())
         try:
-            entry.token = self.top.set(State(entry, self.top.get()))
-        except BaseException:  # an interrupt between the two assignments
-            top = self.state
-            if top is not None and top.entry is entry:
-                self.top.set(top.below)
+            state.token = self.top.set(state)
+        except BaseException:
+            self.forget(state)
             raise
+
+    def forget(self, state: State) -> None:
+        """Take `state` off again, if an interrupt came when it had just been put in force."""
+        if self.top.get() is state:
+            self.top.set(state.below)
 
     def leave(self, owner: object) -> None:
         """Take out the innermost entry that `owner` made in this context, if there is one."""
-        top = self.top.get()
-        node = top
+        top = node = self.top.get()
         while node is not None:
-            entry = node.entry
-            if entry.owner is owner:
+            if node.owner is owner:
                 # In order, as nearly always, the token itself puts back what is below.
-                in_order = node is top and self.restores(entry.token, node.below)
-                if entry.made_here():
+                in_order = node is top and self.restores(node.token, node.below)
+                if node.made_here():
                     if not in_order:
                         self._put(top, without=node)
                     return
@@ -200,11 +218,17 @@ class Stack:
         for node in nodes(top):
             if node is without:
                 break
-            above.append(node.entry)
+            above.append(node)
         rebuilt = without.below
-        for entry in reversed(above):
-            rebuilt = State(entry, rebuilt)
+        for node in reversed(above):
+            rebuilt = self.over(rebuilt, node)
         self.top.set(rebuilt)
+
+    def over(self, below: State | None, node: State) -> State:
+        """What `node` adds, over something else, as if it had been put in force there."""
+        state = State(self.process.live, node.owner, node.own, below)
+        state.token = node.token
+        return state
 
     def restores(self, token: Token[Any] | None, below: State | None) -> bool:
         """Whether resetting to `token` leaves just what is `below`."""
@@ -212,10 +236,9 @@ class Stack:
             return False
         return token.old_value is below or (below is None and token.old_value is Token.MISSING)
 
-    def claim(self, entries: list[Entry]) -> None:
-        """Make `entries` count as made in this context."""
-        for entry in entries:
-            entry.token = self._mark.set(None)
+    def mark(self) -> Token[None]:
+        """The mark of this context, for what is put in force in another way than by `push`."""
+        return self._mark.set(None)
 
 
 def nodes(top: State | None) -> Iterator[State]:

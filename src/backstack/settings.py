@@ -166,4 +166,6 @@ def make_scope(
         raise TypeError(f"backend{names!r}: to decorate, call it first, as in @backend('name')")
     if on_missing is not None:
         check_option(on_missing, ON_MISSING, "on_missing")
-    return Scope(stack, selector.for_scope, names, on_missing, selector.registry.config.host)
+    return Scope(
+        stack, selector.for_scope, selector.scopes, names, on_missing, selector.registry.config.host
+    )

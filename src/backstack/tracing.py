@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, overload
 
 from ._records import CallRecord
-from ._stack import Entry, Stack
+from ._stack import Stack
 from .reports import render_text
 
 _COLUMNS = ("function", "chosen", "chosen_by", "ran_on", "seconds", "raised", "reason")
@@ -47,7 +47,7 @@ class Trace:
         self._calls = Calls()
 
     def __enter__(self) -> Calls:
-        self._stack.push(Entry(self, observer=self._calls._records.append))
+        self._stack.push(self, (None, None, self._calls._records.append))
         return self._calls
 
     def __exit__(self, *exc_info: object) -> None:
