@@ -22,6 +22,7 @@ from ._routing import Plan, shape_of
 from ._selecting import Selector
 from ._stack import Stack
 from ._subclassing import thin_subclass
+from .pickling import restore
 
 
 class ClassRoute(Route):
@@ -162,18 +163,6 @@ def _reducing(method: Callable[..., Any]) -> Callable[..., Any]:
         return restore, (cls, function, *args), *rest
 
     return reducing
-
-
-def restore(cls: type, function: Callable[..., Any], *args: Any) -> Any:
-    """Call what makes an instance of `cls` anew, with the host's own implementation in force."""
-    route = own_route(cls)
-    if route is None:
-        return function(*args)
-    with route.host_in_force():
-        return function(*args)
-
-
-# -- what is shown -------------------------------------------------------------------------
 
 
 def _nothing() -> None:

@@ -6,11 +6,9 @@ says where that one is, and carries nothing.
 
 from __future__ import annotations
 
-import importlib
 import sys
 from collections.abc import Iterator
 from types import ModuleType
-from typing import Any
 
 
 def place_of(value: object, made_in: str) -> tuple[str, str] | None:
@@ -26,11 +24,6 @@ def place_of(value: object, made_in: str) -> tuple[str, str] | None:
                 if found is value:
                     return module_name, name
     return None
-
-
-def fetch(module: str, name: str) -> Any:
-    """What is kept there, importing the module."""
-    return getattr(importlib.import_module(module), name)
 
 
 def _modules(first: str) -> Iterator[str]:

@@ -6,6 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping
 from contextvars import Token
+from operator import methodcaller
 from types import TracebackType
 from typing import Any, TypeVar, cast
 
@@ -157,7 +158,9 @@ class Scope:
         return lambda: self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _scope_of, (self._stack.owner, self._labels, self._on_missing)
+        policy = {"on_missing": self._on_missing} if self._on_missing else {}
+        # Of the standard library alone, so that what is stored can be read for ever.
+        return methodcaller("backend", *self._labels, **policy), (self._stack.owner,)
 
     def __copy__(self) -> Scope:
         return self
@@ -172,8 +175,3 @@ class Scope:
         active = any(node.owner is self for node in nodes(self._stack.state))
         note = "active" if active else "not active: use with"
         return f"<backend({shown}) of {self._host} ({note})>"
-
-
-def _scope_of(dispatcher: Any, labels: tuple[Any, ...], on_missing: str | None) -> Any:
-    """What a pickled scope becomes, in whatever process it arrives."""
-    return dispatcher.backend(*labels, on_missing=on_missing)

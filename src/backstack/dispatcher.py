@@ -500,7 +500,7 @@ class BackendDispatcher:
         return list(self._registry.usable())
 
     def __reduce__(self) -> tuple[Any, ...]:
-        from ._places import fetch, place_of
+        from ._places import place_of
 
         place = place_of(self, self._module)
         if place is None:
@@ -511,7 +511,9 @@ class BackendDispatcher:
                 "dispatcher by the module that it is an attribute of. Assign it at the top level "
                 "of one, as in 'dispatcher = BackendDispatcher(...)'."
             )
-        return fetch, place
+        from pkgutil import resolve_name
+
+        return resolve_name, (":".join(place),)
 
     def __copy__(self) -> BackendDispatcher:
         return self
