@@ -15,15 +15,15 @@ from ._standing import Standing, forwarded, shown_doc
 
 
 class _Slots(Standing):
-    # One for the call, so that each has a call path of its own without a class of its own;
-    # finding it there costs one C call.
-    __slots__ = ("__call__", "__weakref__", "_self_dict", "_self_route", "_self_wrapped")
+    __slots__ = ("_self_dict",)
 
 
 class DispatchedFunction(_Slots):
     """Answers every question as the host's function would."""
 
-    __slots__ = ()
+    # One for the call, so that each has a call path of its own without a class of its own;
+    # finding it there costs one C call. In this class, since in a base it would cost more.
+    __slots__ = ("__call__", "__weakref__", "_self_route", "_self_wrapped")
 
     __doc__ = shown_doc
     __class__ = property(lambda self: type(self._self_route.host))  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -76,7 +76,7 @@ for _name in ("__slots__", "__firstlineno__", "__static_attributes__"):
         if _name in vars(_class):
             delattr(_class, _name)
 
-put_call = vars(_Slots)["__call__"].__set__
+put_call = vars(DispatchedFunction)["__call__"].__set__
 
 
 def new(host: Any) -> DispatchedFunction:

@@ -20,63 +20,89 @@ from typing import Any
 Around = Callable[[], AbstractContextManager[Any]]
 
 
-def make_call(route: Any) -> Callable[..., Any]:
+class OnBackend:
+    """What the call path needs when it is not idle."""
+
+    __slots__ = ("calls", "keyword", "plans", "process", "route", "top")
+
+    def __init__(self, route: Any) -> None:
+        self.route = route
+        self.keyword = route.keyword
+        self.plans = route.plans
+        self.calls = route.selector.calls(route.keyword)
+        self.top = route.stack.top.get
+        self.process = route.stack.process
+
+
+def make_call(route: Any) -> Callable[..., Any]:  # noqa: C901  one function on purpose
     """The call path of one function or class.
 
     Idle, it is a test and the host's function. On a backend, a call whose shape was seen to
     fit goes straight to the implementation. All else is for `Route.attempts`.
     """
-    host, keyword, plans = route.host, route.keyword, route.plans
-    top, process, live = route.stack.top.get, route.stack.process, route.stack.process.live
-    calls = route.selector.calls(keyword)
+    host, live, on = route.host, route.stack.process.live, OnBackend(route)
 
-    def call(*args: Any, **kwargs: Any) -> Any:
+    # Each variable costs every call a little, those of the closure too. So there are few, the
+    # selector's name is a constant of the code, and the rest is read off one of them.
+    def call(*args: Any, **kwargs: Any) -> Any:  # noqa: C901
         if not (kwargs or live):  # then nothing can be in force, and it is not worth a look
             return host(*args)
-        label = kwargs.pop(keyword) if keyword in kwargs else None
-        state = (top() or process.state) if live else None
-        if label is not None:
-            chosen = None
-            if state is None or not state.observers:
-                chosen = calls.get(label) if isinstance(label, str) else None
-        elif state is None or state.on_host:
-            try:
+        try:
+            if live:
+                todo: Any = on.top() or on.process.state  # what is in force
+                label = kwargs.pop("backend", None)
+                if label is None and (todo is None or todo.on_host):
+                    return host(*args, **kwargs)
+            elif "backend" not in kwargs:
                 return host(*args, **kwargs)
-            except TypeError:
-                kept = route.without_options(kwargs)
-                if kept is None:
-                    raise
-            return host(*args, **kept)
-        else:
-            chosen = state.direct
-        plan = plans.get(chosen)
-        if plan is not None and ((len(args), *kwargs) if kwargs else len(args)) in plan.fits:
-            try:
-                result = plan.function(*args, **kwargs)
-            except RecursionError as error:
-                route.explain_recursion(error, plan.backend, sys._getframe(), "route")
+            else:
+                todo, label = None, kwargs.pop("backend")
+        except TypeError:
+            kwargs = on.route.without_options(kwargs)
+            if kwargs is None:
                 raise
-            if result is not NotImplemented or plan.last:
+            return host(*args, **kwargs)
+        if label is None:
+            todo = todo and on.plans.get(todo.direct)  # how a call gets there
+        elif todo is None or not todo.observers:
+            todo = on.plans.get(on.calls.get(label)) if isinstance(label, str) else None
+        else:
+            todo = None
+        if todo is not None and ((len(args), *kwargs) if kwargs else len(args)) in todo.fits:
+            try:
+                result = todo.function(*args, **kwargs)
+            except RecursionError:
+                on.route.explain_recursion(todo.backend, sys._getframe())
+                raise
+            if result is not NotImplemented or todo.last:
                 return result
         else:
-            plan = None
-        for attempt in route.attempts(label, args, kwargs, plan):
-            with attempt.inside:
+            todo = None
+        for todo in on.route.attempts(label, args, kwargs, todo):  # noqa: B020  the last one is read before
+            with todo.inside:
                 try:
-                    result = attempt.function(*attempt.args, **attempt.kwargs)
-                except RecursionError as error:
-                    route.explain_recursion(error, attempt.backend, sys._getframe(), "route")
+                    result = todo.function(*todo.args, **todo.kwargs)
+                except RecursionError:
+                    on.route.explain_recursion(todo.backend, sys._getframe())
                     raise
                 except TypeError:
-                    on_host = attempt.backend is None
-                    kept = route.without_options(attempt.kwargs) if on_host else None
-                    if kept is None:
+                    if not todo.on_host:
                         raise
-                    result = attempt.function(*attempt.args, **kept)
-            if attempt.last or result is not NotImplemented:
+                    kwargs = on.route.without_options(todo.kwargs)
+                    if kwargs is None:
+                        raise
+                    result = todo.function(*todo.args, **kwargs)
+            if todo.last or result is not NotImplemented:
                 return result
         raise AssertionError("unreachable: the last attempt is the host's")
 
+    return call if route.keyword == "backend" else _named(call, route.keyword)
+
+
+def _named(call: Any, keyword: str) -> Any:
+    """`call` with another name for the selector, which is a constant of its code."""
+    constants = (keyword if each == "backend" else each for each in call.__code__.co_consts)
+    call.__code__ = call.__code__.replace(co_consts=tuple(constants))
     return call
 
 

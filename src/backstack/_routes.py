@@ -46,6 +46,11 @@ class Attempt(NamedTuple):
     last: bool
     inside: AbstractContextManager[Any] = _NOTHING
 
+    @property
+    def on_host(self) -> bool:
+        """Whether it is the host's own."""
+        return self.backend is None
+
 
 class Route(HostFunction):
     """Where the calls of one host function go."""
@@ -281,11 +286,11 @@ class Route(HostFunction):
 
         return without_options(self, kwargs)
 
-    def explain_recursion(
-        self, error: RecursionError, backend: Backend | None, own: FrameType, variable: str
-    ) -> None:
-        """Say so if an implementation calls itself by way of the host."""
-        explain_recursion(error, self, backend, own, variable)
+    def explain_recursion(self, backend: Backend | None, own: FrameType) -> None:
+        """Say so if the error that is being handled is of one that calls itself by way of us."""
+        error = sys.exception()
+        assert isinstance(error, RecursionError)
+        explain_recursion(error, self, backend, own, "on")
 
     # -- what others have copied -------------------------------------------------------
 

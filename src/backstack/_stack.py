@@ -72,7 +72,7 @@ class State:
         self.observers: tuple[Any, ...] = observers
         self.direct = None if observers else selection
         self.on_host = self.direct is not None and self.direct.is_host
-        live.add(weakref.ref(self, live.discard))
+        live[weakref.ref(self, live.pop)] = None
 
     def made_here(self) -> bool:
         """Whether the current context is the one that this was put in force in.
@@ -92,7 +92,7 @@ class State:
 Own = tuple[Selection | None, str | None, Any]
 #: Every state that exists. While there is none, nothing can be in force anywhere, in no
 #: thread and in no copy of a context, and calls need look no further.
-Live = set["weakref.ref[State]"]
+Live = dict[Any, None]  # weak references, each of which removes itself
 
 
 class Process:
@@ -106,7 +106,7 @@ class Process:
         What was assigned, and what the environment asked for.
     on_missing : str
         The policy where no scope sets one.
-    live : set
+    live : dict
         Every state of this host that exists.
     """
 
@@ -114,7 +114,7 @@ class Process:
 
     def __init__(self, variable: Selection | None, on_missing: str) -> None:
         self._lock = threading.Lock()  # for writers; readers take what is there
-        self.live: Live = set()
+        self.live: Live = {}
         self.variable = variable
         self.on_missing = on_missing
         self.assign(None)
