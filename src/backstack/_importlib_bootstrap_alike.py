@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
+from types import CellType, CodeType, FunctionType
 from typing import Any
 
 Around = Callable[[], AbstractContextManager[Any]]
@@ -34,13 +35,28 @@ class OnBackend:
         self.process = route.stack.process
 
 
-def make_call(route: Any) -> Callable[..., Any]:  # noqa: C901  one function on purpose
+def make_call(route: Any) -> Callable[..., Any]:
     """The call path of one function or class.
 
     Idle, it is a test and the host's function. On a backend, a call whose shape was seen to
     fit goes straight to the implementation. All else is for `Route.attempts`.
     """
-    host, live, on = route.host, route.stack.process.live, OnBackend(route)
+    code = _CODE
+    if route.keyword != "backend":
+        constants = (route.keyword if each == "backend" else each for each in code.co_consts)
+        code = code.replace(co_consts=tuple(constants))
+    cells = {
+        "host": CellType(route.host),
+        "live": route.stack.process.cell,  # one for all
+        "on": CellType(OnBackend(route)),
+    }
+    return FunctionType(
+        code, globals(), "call", None, tuple(cells[name] for name in code.co_freevars)
+    )
+
+
+def _template(host: Any, live: Any, on: Any) -> Any:  # noqa: C901  one function on purpose
+    """What every call path is made of."""
 
     # Each variable costs every call a little, those of the closure too. So there are few, the
     # selector's name is a constant of the code, and the rest is read off one of them.
@@ -96,14 +112,10 @@ def make_call(route: Any) -> Callable[..., Any]:  # noqa: C901  one function on 
                 return result
         raise AssertionError("unreachable: the last attempt is the host's")
 
-    return call if route.keyword == "backend" else _named(call, route.keyword)
-
-
-def _named(call: Any, keyword: str) -> Any:
-    """`call` with another name for the selector, which is a constant of its code."""
-    constants = (keyword if each == "backend" else each for each in call.__code__.co_consts)
-    call.__code__ = call.__code__.replace(co_consts=tuple(constants))
     return call
+
+
+_CODE: CodeType = _template(None, None, None).__code__
 
 
 def function_within(function: Callable[..., Any], around: Around) -> Callable[..., Any]:

@@ -12,6 +12,7 @@ import threading
 import weakref
 from collections.abc import Iterator
 from contextvars import ContextVar, Token
+from types import CellType
 from typing import Any
 
 from ._choices import Selection
@@ -108,16 +109,30 @@ class Process:
         The policy where no scope sets one.
     live : dict
         Every state of this host that exists.
+    cell : cell
+        What call paths have for it: None, which takes even less time to look at, until there
+        is a state for the first time.
     """
 
-    __slots__ = ("_lock", "live", "on_missing", "setting", "state", "variable")
+    __slots__ = ("_lock", "_opening", "cell", "live", "on_missing", "setting", "state", "variable")
 
     def __init__(self, variable: Selection | None, on_missing: str) -> None:
         self._lock = threading.Lock()  # for writers; readers take what is there
-        self.live: Live = {}
+        self._opening = threading.Lock()
+        self.cell = CellType(None)
         self.variable = variable
         self.on_missing = on_missing
         self.assign(None)
+
+    def __getattr__(self, name: str) -> Any:
+        """Make `live` when a state is first to be put into it."""
+        if name != "live":
+            raise AttributeError(name)
+        with self._opening:
+            if self.cell.cell_contents is None:
+                self.cell.cell_contents = {}  # before any state is in force
+            self.live: Live = self.cell.cell_contents
+        return self.live
 
     @property
     def selection(self) -> Selection | None:
