@@ -55,7 +55,7 @@ class ClassRoute(Route):
         self._stand_for(cls)
 
     def _made_by_host(self, cls: type) -> Callable[..., Any]:
-        return functools.partial(self.construct.__wrapped__, cls)
+        return self.construct.bind(cls, type(cls))  # type: ignore[no-any-return]
 
     def _stand_for(self, cls: type) -> None:
         self.cls = cls

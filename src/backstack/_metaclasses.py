@@ -16,8 +16,6 @@ import weakref
 from abc import ABCMeta
 from typing import Any
 
-import wrapt
-
 #: Where a dispatched class keeps its route.
 ROUTE = "_backstack_route"
 
@@ -29,12 +27,18 @@ def own_route(cls: type) -> Any:
     return route if route is not None and route.cls is cls else None
 
 
-class Construct(wrapt.BaseObjectProxy):  # type: ignore[type-arg]
+class Construct:
     """The `__call__` of a metaclass; for a dispatched class, that class's call path.
 
     It stands for the one that it replaces, since `inspect` would take another one's signature
     for that of every class. Behind `type.__call__` it knows to look for the constructor.
     """
+
+    __slots__ = ("bind", "plain")
+
+    def __init__(self, plain: Any) -> None:
+        self.plain = plain
+        self.bind = getattr(plain, "__get__", lambda *_: plain)
 
     def __get__(self, cls: Any, owner: type | None = None) -> Any:
         if cls is None:
@@ -43,13 +47,18 @@ class Construct(wrapt.BaseObjectProxy):  # type: ignore[type-arg]
         # Only the outermost dispatches; `super().__call__` of a metaclass leads here as well.
         if route is not None and route.cls is cls and route.construct is self:
             return route.call
-        return self.__wrapped__.__get__(cls, owner)
+        return self.bind(cls, owner)
 
     def __call__(self, cls: Any, *args: Any, **kwargs: Any) -> Any:
         return self.__get__(cls, type(cls))(*args, **kwargs)
 
+    __class__: Any = property(lambda self: type(self.plain))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.plain, name)
+
     def __reduce_ex__(self, protocol: object) -> tuple[Any, ...]:
-        return Construct, (self.__wrapped__,)
+        return Construct, (self.plain,)
 
 
 class ShownSignature:
@@ -191,7 +200,7 @@ _derived: weakref.WeakValueDictionary[type, type] = weakref.WeakValueDictionary(
 
 def dispatching(meta: type) -> type:
     """A metaclass that derives from `meta`, under which classes can be dispatched."""
-    if isinstance(meta.__call__, Construct):
+    if type(meta.__call__) is Construct:
         return meta
     if meta in (type, ABCMeta):
         return DispatchedType

@@ -43,7 +43,8 @@ def thin_subclass(host_class: type) -> type:
             f"{host_class.__qualname__} cannot be dispatched, since it cannot be subclassed: "
             f"{error}"
         ) from error
-    if not isinstance(type(cls).__call__, Construct):
+    call: Any = type(cls).__call__
+    if type(call) is not Construct:
         raise TypeError(
             f"{host_class.__qualname__} cannot be dispatched, since its subclasses are "
             f"{type(cls).__name__!r} whatever metaclass they are made with."

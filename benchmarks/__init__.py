@@ -1,0 +1,1 @@
+"""What backstack costs: asv suites, and the bounds that CI holds them to."""
