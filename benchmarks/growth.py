@@ -22,7 +22,10 @@ def make_functions(count: int) -> list[FunctionType]:
     def f(x: Any, y: Any = 1, *, k: Any = 0) -> Any:
         return x
 
-    return [FunctionType(f.__code__, {}, f"f{n}", (1,)) for n in range(count)]
+    functions = [FunctionType(f.__code__, {}, f"f{n}", (1,)) for n in range(count)]
+    for function in functions:
+        function.__kwdefaults__ = {"k": 0}
+    return functions
 
 
 class Decorate:

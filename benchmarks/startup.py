@@ -7,10 +7,8 @@ import textwrap
 HOST = """
 from backstack import BackendDispatcher
 dispatcher = BackendDispatcher(entrypoint_group="benchmark.backends", host_name="benchmark")
-source = "".join(
-    f"@dispatcher.backend_dispatch\\ndef f{{n}}(x, y=1, *, k=0):\\n    return x\\n"
-    for n in range({count})
-)
+lines = ("@dispatcher.backend_dispatch", "def f{{}}(x, y=1, *, k=0): return x", "")
+source = "".join(chr(10).join(lines).format(n) for n in range({count}))
 exec(compile(source, "host.py", "exec"))
 """
 
