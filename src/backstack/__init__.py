@@ -5,8 +5,6 @@ installed packages that implement the same functions and plug in through entry p
 *users* choose, per call, per block, or for the whole process.
 """
 
-from __future__ import annotations
-
 from . import errors
 from ._records import BackendRecord, CallRecord
 from ._registrations import Registration

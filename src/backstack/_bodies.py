@@ -4,8 +4,6 @@ A generator is not *one* stretch of work: between its steps the code that iterat
 runs. So what it runs in is entered around each step, and not around the whole.
 """
 
-from __future__ import annotations
-
 import functools
 import inspect
 import sys

@@ -1,7 +1,5 @@
 """A choice of backends: what was asked for, by whom, and what it came to."""
 
-from __future__ import annotations
-
 from typing import Any, Literal, NamedTuple
 
 Kind = Literal["call", "scope", "setting", "variable", "default", "query"]
@@ -59,7 +57,7 @@ class Selection:
         self.origin = origin
         self.skipped = skipped
 
-    def unsettled(self) -> Selection:
+    def unsettled(self) -> "Selection":
         """The same choice, before anybody looked what it comes to."""
         if self.is_host:
             return self

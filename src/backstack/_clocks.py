@@ -1,7 +1,5 @@
 """The clock that a trace puts around the body of a call."""
 
-from __future__ import annotations
-
 import time
 
 from ._records import CallRecord

@@ -1,7 +1,5 @@
 """What a host configures: checked at once, copied, and never changed afterwards."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterable, Mapping

@@ -1,7 +1,5 @@
 """Which functions can be dispatched, and what to say of those that cannot."""
 
-from __future__ import annotations
-
 import inspect
 import types
 from typing import Any

@@ -5,8 +5,6 @@ cannot do without one: to the C interface each is a number and a mapping, so tha
 it for a scalar and `contextlib` for a context manager.
 """
 
-from __future__ import annotations
-
 import inspect
 import types
 from typing import Any

@@ -9,8 +9,6 @@ as stack levels, and Python's `warnings` knows them by two words in the name of 
 `make_call` is the hot path. It is a closure, because its variables cost nothing to reach.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -66,9 +64,9 @@ def _template(host: Any, live: Any, on: Any) -> Any:  # noqa: C901  one function
         try:
             if live:
                 todo: Any = on.top() or on.process.state  # what is in force
-                label = kwargs.pop("backend", None)
+                label = kwargs.pop("backend", None) if kwargs else None
                 if label is None and (todo is None or todo.on_host):
-                    return host(*args, **kwargs)
+                    return host(*args, **kwargs) if kwargs else host(*args)
             elif "backend" not in kwargs:
                 return host(*args, **kwargs)
             else:
@@ -86,7 +84,7 @@ def _template(host: Any, live: Any, on: Any) -> Any:  # noqa: C901  one function
             todo = None
         if todo is not None and ((len(args), *kwargs) if kwargs else len(args)) in todo.fits:
             try:
-                result = todo.function(*args, **kwargs)
+                result = todo.function(*args, **kwargs) if kwargs else todo.function(*args)
             except RecursionError:
                 on.route.explain_recursion(todo.backend, sys._getframe())
                 raise

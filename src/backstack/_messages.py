@@ -1,7 +1,5 @@
 """The errors of choosing a backend: what was asked, by whom, what is there, what to do."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

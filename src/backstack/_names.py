@@ -1,7 +1,5 @@
 """What may be a backend's name, and which name was probably meant."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Iterable
 

@@ -1,7 +1,5 @@
 """What a host's users are warned of when a backend is about to be used; each thing once."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 
 from . import errors

@@ -1,7 +1,5 @@
 """What is known of one host function on each backend: the plans for it, made when needed."""
 
-from __future__ import annotations
-
 import functools
 import inspect
 from collections.abc import Callable, Collection
@@ -57,13 +55,13 @@ class HostFunction:
         return signature.replace(parameters=kept)
 
     @functools.cached_property
-    def callee(self) -> Callee:
+    def callee(self) -> "Callee":
         """What the host's function takes, besides the selector."""
         from ._routing import Callee
 
         return Callee(self.signature())
 
-    def plan(self, backend: Backend, selection: Selection) -> Plan | None:
+    def plan(self, backend: Backend, selection: Selection) -> "Plan | None":
         """How calls reach `backend`; None if it lacks this function."""
         if backend in self.plans:
             return self.plans[backend]
@@ -80,7 +78,7 @@ class HostFunction:
         self.plans[backend] = plan
         return plan
 
-    def _make_plan(self, backend: Backend, implementation: Any) -> Plan:
+    def _make_plan(self, backend: Backend, implementation: Any) -> "Plan":
         from ._routing import Plan
 
         last = kind_of(self.host) != "function"

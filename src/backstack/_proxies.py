@@ -1,7 +1,5 @@
 """Which stand-in a host's function gets."""
 
-from __future__ import annotations
-
 import types
 import weakref
 from typing import Any

@@ -1,7 +1,5 @@
 """What is known of one backend, before and after it is loaded."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Mapping
 from types import MappingProxyType, ModuleType

@@ -1,7 +1,5 @@
 """Telling of an implementation that calls itself by way of the host."""
 
-from __future__ import annotations
-
 import sys
 from types import FrameType
 from typing import Any

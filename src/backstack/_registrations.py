@@ -1,7 +1,5 @@
 """The handle of an adapter that was registered by hand."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 
@@ -25,7 +23,7 @@ class Registration:
     []
     """
 
-    def __init__(self, name: str, host: str, remove: Callable[[Registration], None]) -> None:
+    def __init__(self, name: str, host: str, remove: "Callable[[Registration], None]") -> None:
         self.name = name
         self._host = host
         self._remove = remove
@@ -34,7 +32,7 @@ class Registration:
         """Take the adapter away; what it hid is there again. Twice is as good as once."""
         self._remove(self)
 
-    def __enter__(self) -> Registration:
+    def __enter__(self) -> "Registration":
         return self
 
     def __exit__(self, *exc_info: object) -> None:

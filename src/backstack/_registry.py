@@ -5,8 +5,6 @@ changes; readers take no lock. Foreign code (an adapter's import, its constructo
 `is_available`) runs outside the lock, and what it came to is published afterwards.
 """
 
-from __future__ import annotations
-
 import importlib
 import logging
 import threading

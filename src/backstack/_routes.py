@@ -1,7 +1,5 @@
 """Where the calls of one host function go, beyond the call path's quick cases."""
 
-from __future__ import annotations
-
 import functools
 import inspect
 import sys
@@ -156,7 +154,7 @@ class Route(HostFunction):
     def _reason(self, backend: Backend, how: str) -> str:
         return f"{backend.shown!r} {how} {self.name}()"
 
-    def plan(self, backend: Backend, selection: Selection) -> Plan | None:
+    def plan(self, backend: Backend, selection: Selection) -> "Plan | None":
         """How calls reach `backend`; what decorators above ours copied learns of it too."""
         known = backend in self.plans
         plan = super().plan(backend, selection)
@@ -165,13 +163,13 @@ class Route(HostFunction):
             self.merge_copies()
         return plan
 
-    def _around(self, plan: Plan) -> tuple[Around, ...]:
+    def _around(self, plan: "Plan") -> tuple[Around, ...]:
         """What the bodies of an implementation run in that begin when the call has returned."""
         return () if self.kind == "function" else (lambda: Recursion(self, plan.backend),)
 
     def _plans(
         self, selection: Selection, given_up: list[tuple[Backend, str]], reasons: list[str]
-    ) -> Iterator[Plan | None]:
+    ) -> "Iterator[Plan | None]":
         """The plan of each chosen backend that implements this; None where the host is chosen.
 
         Says in `given_up` who lacks it, and in `reasons` why any was passed over.

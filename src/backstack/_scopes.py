@@ -1,7 +1,5 @@
 """The scope that a user enters, and what a decorated generator runs its steps in."""
 
-from __future__ import annotations
-
 import functools
 import inspect
 from collections.abc import Callable, Mapping
@@ -110,7 +108,7 @@ class Scope:
         selection = None if changes_policy_only else self._select(self._labels)
         return selection, self._on_missing, None
 
-    def __enter__(self) -> Scope:
+    def __enter__(self) -> "Scope":
         stack = self._stack
         known = self._known.get(self._key)
         own = self._own() if known is None else (known, self._on_missing, None)
@@ -162,10 +160,10 @@ class Scope:
         # Of the standard library alone, so that what is stored can be read for ever.
         return methodcaller("backend", *self._labels, **policy), (self._stack.owner,)
 
-    def __copy__(self) -> Scope:
+    def __copy__(self) -> "Scope":
         return self
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Scope:
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Scope":
         return self
 
     def __repr__(self) -> str:

@@ -1,7 +1,5 @@
 """From what somebody asked for to the backends that it comes to, remembered while it holds."""
 
-from __future__ import annotations
-
 import threading
 from typing import Any
 

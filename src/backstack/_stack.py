@@ -6,8 +6,6 @@ of the middle without touching the others. The process-wide choice does not live
 context: a thread started before it was made would never see it.
 """
 
-from __future__ import annotations
-
 import threading
 import weakref
 from collections.abc import Iterator
@@ -55,7 +53,7 @@ class State:
         "token",
     )
 
-    def __init__(self, live: Live, owner: object, own: Own, below: State | None) -> None:
+    def __init__(self, live: "Live", owner: object, own: "Own", below: "State | None") -> None:
         selection, on_missing, observer = own
         observers: tuple[Any, ...] = ()
         if below is not None:

@@ -1,7 +1,5 @@
 """What every stand-in for a host's function has of its own; all else is the host's."""
 
-from __future__ import annotations
-
 import inspect
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Who has which label: settled from what is known, the same way in every process."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable
 
 from ._config import Config

@@ -1,7 +1,5 @@
 """`BackendDispatcher`: the one object that a host library touches."""
 
-from __future__ import annotations
-
 import os
 import sys
 import weakref
@@ -406,7 +404,7 @@ class BackendDispatcher:
         """
         return make_scope(self._stack, self._selector, names, on_missing)
 
-    def backends(self) -> BackendTable:
+    def backends(self) -> "BackendTable":
         """What is installed: one record per backend, loading none.
 
         Returns
@@ -424,7 +422,7 @@ class BackendDispatcher:
 
         return BackendTable(self._registry.records(self.functions))
 
-    def trace(self) -> Trace:
+    def trace(self) -> "Trace":
         """A context manager that records every dispatched call made inside it.
 
         Returns
@@ -515,10 +513,10 @@ class BackendDispatcher:
 
         return resolve_name, (":".join(place),)
 
-    def __copy__(self) -> BackendDispatcher:
+    def __copy__(self) -> "BackendDispatcher":
         return self
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> BackendDispatcher:
+    def __deepcopy__(self, memo: dict[int, Any]) -> "BackendDispatcher":
         return self
 
     def __repr__(self) -> str:

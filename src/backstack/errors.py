@@ -5,8 +5,6 @@ callers may catch whichever they know. Each carries its data as attributes, and
 survives pickling with them, so that a worker's error reaches its caller whole.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 __all__ = [

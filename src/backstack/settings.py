@@ -1,7 +1,5 @@
 """The process-wide settings of one host."""
 
-from __future__ import annotations
-
 import inspect
 from typing import Any
 
@@ -145,10 +143,10 @@ class Settings:
     def __reduce__(self) -> tuple[Any, ...]:
         return getattr, (self._stack.owner, "settings")
 
-    def __copy__(self) -> Settings:
+    def __copy__(self) -> "Settings":
         return self
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Settings:
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Settings":
         return self
 
     def __repr__(self) -> str:

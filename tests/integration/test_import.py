@@ -48,9 +48,13 @@ LAZY = {
 def test_importing_and_calling_a_host_loads_nothing_else(run_python):
     loaded = set(json.loads(run_python(HOST)))
     own = {name for name in loaded if name.partition(".")[0] == "backstack"}
-    # The only one more, on a Python whose own modules do not use it: a few lines of constants.
-    assert loaded - own <= {"__future__"}
+    assert loaded - own == set()
     assert own.isdisjoint(f"backstack.{name}" for name in LAZY)
+
+
+def test_a_host_of_plain_functions_does_not_load_wrapt(run_python):
+    script = HOST.replace("import wrapt\n", "\n") + '\n    print("wrapt" in sys.modules)'
+    assert run_python(script).splitlines()[-1] == "False"
 
 
 def test_asking_for_a_docstring_of_a_host_alone_does_not_load_numpydoc(run_python):
