@@ -22,13 +22,15 @@ class Case(NamedTuple):
     on_missing: str | None = None
 
 
-#: ``f`` stands for the function; ``F`` is a class; ``{}`` is replaced in ``many`` by arguments.
+#: ``f`` is a small function, ``g`` one with twenty parameters, ``c`` a coroutine function, ``F`` a
+#: class and ``S`` a subclass of it that is not dispatched itself.
 CALLS = {
     "idle": Case("f(1)"),
     "idle, 1 keyword": Case("f(1, k=2)"),
     "idle, 3 keywords": Case("f(1, y=2, k=3, m=4)"),
     "idle, 8 keywords": Case("g(" + ", ".join(f"{name}=1" for name in MANY[:8]) + ")"),
-    "idle, 20 parameters": Case("g(" + ", ".join(["1"] * 20) + ")"),
+    "idle, 20 parameters": Case("g(1)"),
+    "idle, 20 arguments": Case("g(" + ", ".join(["1"] * 20) + ")"),
     "idle, a scope elsewhere": Case("f(1)", chosen="elsewhere"),
     "cpu in force": Case("f(1)", chosen="scope", names="cpu"),
     "cpu by call": Case("f(1, backend='cpu')", "f(1, k=2)"),
@@ -38,7 +40,8 @@ CALLS = {
     "scope, 8 keywords": Case(
         "g(" + ", ".join(f"{name}=1" for name in MANY[:8]) + ")", chosen="scope"
     ),
-    "scope, 20 parameters": Case("g(" + ", ".join(["1"] * 20) + ")", chosen="scope"),
+    "scope, 20 parameters": Case("g(1)", chosen="scope"),
+    "scope, 20 arguments": Case("g(" + ", ".join(["1"] * 20) + ")", chosen="scope"),
     "setting": Case("f(1)", chosen="setting"),
     "setting, 1 keyword": Case("f(1, k=2)", chosen="setting"),
     "by name": Case("f(1, backend='b')", "f(1, k=2)"),
