@@ -17,7 +17,7 @@ class Case(NamedTuple):
 
     call: str
     plain: str = ""  # the same but for the selector, where there is one
-    chosen: str = ""  # "scope", "setting" or "elsewhere"
+    chosen: str = ""  # "scope", "setting", "before" or "elsewhere"
     names: str = "b"
     on_missing: str | None = None
 
@@ -31,6 +31,8 @@ CALLS = {
     "idle, 8 keywords": Case("g(" + ", ".join(f"{name}=1" for name in MANY[:8]) + ")"),
     "idle, 20 parameters": Case("g(1)"),
     "idle, 20 arguments": Case("g(" + ", ".join(["1"] * 20) + ")"),
+    "idle, after a scope": Case("f(1)", chosen="before"),
+    "idle, after a scope, 1 keyword": Case("f(1, k=2)", chosen="before"),
     "idle, a scope elsewhere": Case("f(1)", chosen="elsewhere"),
     "cpu in force": Case("f(1)", chosen="scope", names="cpu"),
     "cpu by call": Case("f(1, backend='cpu')", "f(1, k=2)"),
@@ -118,6 +120,9 @@ def chosen(dispatcher: BackendDispatcher, case: Case) -> Iterator[None]:
         elif case.chosen == "setting":
             dispatcher.settings.backend = case.names
             stack.callback(setattr, dispatcher.settings, "backend", None)
+        elif case.chosen == "before":
+            with dispatcher.backend(case.names):
+                pass
         elif case.chosen == "elsewhere":
             away = copy_context()  # what is in force there exists as long as it does
             away.run(dispatcher.backend(case.names).__enter__)

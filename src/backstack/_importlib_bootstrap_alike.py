@@ -36,26 +36,66 @@ class OnBackend:
 def make_call(route: Any) -> Callable[..., Any]:
     """The call path of one function or class.
 
-    Idle, it is a test and the host's function. On a backend, a call whose shape was seen to
-    fit goes straight to the implementation. All else is for `Route.attempts`.
+    While nobody ever chose a backend, it looks for a ``backend=`` and calls the host's
+    function. Afterwards it looks whether anything can be in force, too. On a backend, a call
+    whose shape was seen to fit goes straight to the implementation. All else is for
+    `Route.attempts`.
     """
-    code = _CODE
-    if route.keyword != "backend":
-        constants = (route.keyword if each == "backend" else each for each in code.co_consts)
-        code = code.replace(co_consts=tuple(constants))
     cells = {
         "host": CellType(route.host),
         "live": route.stack.process.cell,  # one for all
         "on": CellType(OnBackend(route)),
     }
-    return FunctionType(
-        code, globals(), "call", None, tuple(cells[name] for name in code.co_freevars)
+    asleep, awake = _codes(route.keyword)
+    call = FunctionType(
+        asleep, globals(), "call", None, tuple(cells[name] for name in asleep.co_freevars)
     )
+    route.stack.process.enrol(call, awake)
+    return call
 
 
-def _template(host: Any, live: Any, on: Any) -> Any:  # noqa: C901  one function on purpose
-    """What every call path is made of."""
+def _codes(keyword: str) -> tuple[CodeType, CodeType]:
+    """The code while nobody ever chose, and that of afterwards; the keyword is a constant."""
+    if keyword == "backend":
+        return _ASLEEP, _AWAKE
+    asleep, awake = (
+        code.replace(co_consts=tuple(keyword if c == "backend" else c for c in code.co_consts))
+        for code in (_ASLEEP, _AWAKE)
+    )
+    return asleep, awake
 
+
+def _while_nobody_chose(host: Any, live: Any, on: Any) -> Any:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if not kwargs:
+            return host(*args)
+        if "backend" not in kwargs:
+            try:
+                return host(*args, **kwargs)
+            except TypeError:
+                kwargs = on.route.without_options(kwargs)
+                if kwargs is None:
+                    raise
+            return host(*args, **kwargs)
+        if not live:
+            on.process.wake()  # the next call finds short ways
+        for todo in on.route.attempts(kwargs.pop("backend"), args, kwargs, None):
+            with todo.inside:
+                try:
+                    result = todo.function(*todo.args, **todo.kwargs)
+                except TypeError:
+                    kwargs = on.route.kept_of(todo)
+                    if kwargs is None:
+                        raise
+                    result = todo.function(*todo.args, **kwargs)
+            if todo.last or result is not NotImplemented:
+                return result
+        raise AssertionError("unreachable: the last attempt is the host's")
+
+    return call
+
+
+def _afterwards(host: Any, live: Any, on: Any) -> Any:  # noqa: C901  one function on purpose
     # Each variable costs every call a little, those of the closure too. So there are few, the
     # selector's name is a constant of the code, and the rest is read off one of them.
     def call(*args: Any, **kwargs: Any) -> Any:  # noqa: C901
@@ -96,13 +136,8 @@ def _template(host: Any, live: Any, on: Any) -> Any:  # noqa: C901  one function
             with todo.inside:
                 try:
                     result = todo.function(*todo.args, **todo.kwargs)
-                except RecursionError:
-                    on.route.explain_recursion(todo.backend, sys._getframe())
-                    raise
                 except TypeError:
-                    if not todo.on_host:
-                        raise
-                    kwargs = on.route.without_options(todo.kwargs)
+                    kwargs = on.route.kept_of(todo)
                     if kwargs is None:
                         raise
                     result = todo.function(*todo.args, **kwargs)
@@ -113,7 +148,8 @@ def _template(host: Any, live: Any, on: Any) -> Any:  # noqa: C901  one function
     return call
 
 
-_CODE: CodeType = _template(None, None, None).__code__
+_ASLEEP: CodeType = _while_nobody_chose(None, None, None).__code__
+_AWAKE: CodeType = _afterwards(None, None, None).__code__
 
 
 def function_within(function: Callable[..., Any], around: Around) -> Callable[..., Any]:

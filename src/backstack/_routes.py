@@ -44,11 +44,6 @@ class Attempt(NamedTuple):
     last: bool
     inside: AbstractContextManager[Any] = _NOTHING
 
-    @property
-    def on_host(self) -> bool:
-        """Whether it is the host's own."""
-        return self.backend is None
-
 
 class Route(HostFunction):
     """Where the calls of one host function go."""
@@ -159,13 +154,14 @@ class Route(HostFunction):
         known = backend in self.plans
         plan = super().plan(backend, selection)
         if not known and plan is not None:
-            plan.function = wrapped(plan.implementation, *self._around(plan))
+            if self.kind != "function":  # its body runs when the call path has returned
+                plan.function = wrapped(plan.implementation, *self._around(plan))
             self.merge_copies()
         return plan
 
     def _around(self, plan: "Plan") -> tuple[Around, ...]:
-        """What the bodies of an implementation run in that begin when the call has returned."""
-        return () if self.kind == "function" else (lambda: Recursion(self, plan.backend),)
+        """What the bodies of an implementation run in."""
+        return (lambda: Recursion(self, plan.backend),)
 
     def _plans(
         self, selection: Selection, given_up: list[tuple[Backend, str]], reasons: list[str]
@@ -259,6 +255,10 @@ class Route(HostFunction):
                 raise TypeError(f"{self.name}() {error}") from None
             return kept
         return kwargs
+
+    def kept_of(self, attempt: Attempt) -> dict[str, Any] | None:
+        """`without_options` for an attempt on the host that raised a `TypeError`."""
+        return self.without_options(attempt.kwargs) if attempt.backend is None else None
 
     @functools.cached_property
     def kind(self) -> Kind:

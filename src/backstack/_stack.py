@@ -10,7 +10,7 @@ import threading
 import weakref
 from collections.abc import Iterator
 from contextvars import ContextVar, Token
-from types import CellType
+from types import CellType, CodeType
 from typing import Any
 
 from ._choices import Selection
@@ -108,28 +108,56 @@ class Process:
     live : dict
         Every state of this host that exists.
     cell : cell
-        What call paths have for it: None, which takes even less time to look at, until there
-        is a state for the first time.
+        What call paths have for `live`.
     """
 
-    __slots__ = ("_lock", "_opening", "cell", "live", "on_missing", "setting", "state", "variable")
+    __slots__ = (
+        "_asleep",
+        "_lock",
+        "_waking",
+        "cell",
+        "live",
+        "on_missing",
+        "setting",
+        "state",
+        "variable",
+    )
 
     def __init__(self, variable: Selection | None, on_missing: str) -> None:
         self._lock = threading.Lock()  # for writers; readers take what is there
-        self._opening = threading.Lock()
-        self.cell = CellType(None)
+        self._waking = threading.Lock()
+        self._asleep: dict[Any, CodeType] | None = {}
+        self.cell = CellType({})
         self.variable = variable
         self.on_missing = on_missing
         self.assign(None)
 
+    # While nobody ever chose a backend there is nothing for a call to look at. So call paths
+    # begin with code that looks at nothing, and get their own when somebody chooses.
+
+    def enrol(self, call: Any, code: CodeType) -> None:
+        """Give `call` its own code as soon as somebody chooses, which may have been before."""
+        with self._waking:
+            if self._asleep is None:
+                call.__code__ = code
+            else:
+                self._asleep[weakref.ref(call, self._asleep.pop)] = code
+
+    def wake(self) -> None:
+        """Give every call path its own code, before anything is in force."""
+        with self._waking:
+            for reference, code in list((self._asleep or {}).items()):
+                call = reference()
+                if call is not None:
+                    call.__code__ = code
+            self._asleep = None
+
     def __getattr__(self, name: str) -> Any:
-        """Make `live` when a state is first to be put into it."""
+        """Wake everybody when the first state is about to be made."""
         if name != "live":
             raise AttributeError(name)
-        with self._opening:
-            if self.cell.cell_contents is None:
-                self.cell.cell_contents = {}  # before any state is in force
-            self.live: Live = self.cell.cell_contents
+        self.wake()
+        self.live: Live = self.cell.cell_contents
         return self.live
 
     @property
