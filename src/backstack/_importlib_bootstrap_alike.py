@@ -83,8 +83,8 @@ def _while_nobody_chose(host: Any, live: Any, on: Any) -> Any:
             with todo.inside:
                 try:
                     result = todo.function(*todo.args, **todo.kwargs)
-                except TypeError:
-                    kwargs = on.route.kept_of(todo)
+                except (TypeError, RecursionError):
+                    kwargs = on.route.after_error(todo, sys._getframe())
                     if kwargs is None:
                         raise
                     result = todo.function(*todo.args, **kwargs)
@@ -136,8 +136,8 @@ def _afterwards(host: Any, live: Any, on: Any) -> Any:  # noqa: C901  one functi
             with todo.inside:
                 try:
                     result = todo.function(*todo.args, **todo.kwargs)
-                except TypeError:
-                    kwargs = on.route.kept_of(todo)
+                except (TypeError, RecursionError):
+                    kwargs = on.route.after_error(todo, sys._getframe())
                     if kwargs is None:
                         raise
                     result = todo.function(*todo.args, **kwargs)

@@ -39,7 +39,7 @@ def explain_recursion(
 
 
 class Recursion:
-    """Explains a `RecursionError` of a body, where the call path does not do so itself."""
+    """Explains a `RecursionError` of a body that runs after the call that made it returned."""
 
     def __init__(self, function: HostFunction, backend: Backend) -> None:
         self._function = function
@@ -53,5 +53,4 @@ class Recursion:
             body: Any = sys._getframe(1)
             while body.f_code is Nested.__exit__.__code__:
                 body = body.f_back
-            variable = "on" if "on" in body.f_locals else "function"
-            explain_recursion(error, self._function, self._backend, body, variable)
+            explain_recursion(error, self._function, self._backend, body, "function")

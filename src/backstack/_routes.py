@@ -154,14 +154,13 @@ class Route(HostFunction):
         known = backend in self.plans
         plan = super().plan(backend, selection)
         if not known and plan is not None:
-            if self.kind != "function":  # its body runs when the call path has returned
-                plan.function = wrapped(plan.implementation, *self._around(plan))
+            plan.function = wrapped(plan.implementation, *self._around(plan))
             self.merge_copies()
         return plan
 
     def _around(self, plan: "Plan") -> tuple[Around, ...]:
-        """What the bodies of an implementation run in."""
-        return (lambda: Recursion(self, plan.backend),)
+        """What the bodies of an implementation run in that begin when the call has returned."""
+        return () if self.kind == "function" else (lambda: Recursion(self, plan.backend),)
 
     def _plans(
         self, selection: Selection, given_up: list[tuple[Backend, str]], reasons: list[str]
@@ -256,8 +255,11 @@ class Route(HostFunction):
             return kept
         return kwargs
 
-    def kept_of(self, attempt: Attempt) -> dict[str, Any] | None:
-        """`without_options` for an attempt on the host that raised a `TypeError`."""
+    def after_error(self, attempt: Attempt, own: FrameType) -> dict[str, Any] | None:
+        """What to call the same once more with, if that is the remedy; None if there is none."""
+        if isinstance(sys.exception(), RecursionError):
+            self.explain_recursion(attempt.backend, own)
+            return None
         return self.without_options(attempt.kwargs) if attempt.backend is None else None
 
     @functools.cached_property
