@@ -1,0 +1,231 @@
+"""What happens on the way of a call: just the Python-level calls that it must make."""
+
+import contextvars
+import functools
+import gc
+import sys
+import threading
+import tracemalloc
+from types import SimpleNamespace
+
+import pytest
+
+
+@pytest.fixture
+def dispatcher(make_dispatcher):
+    return make_dispatcher()
+
+
+def plain(x, y=1, *, k=2):
+    return x, y, k
+
+
+def theirs(x, y=1, *, k=2):
+    return "b", x, y, k
+
+
+def python_calls(function, *args, **kwargs):
+    """The names of the Python functions that a call runs, by `sys.setprofile`."""
+    seen = []
+
+    def note(frame, event, argument):
+        if event == "call":
+            seen.append(frame.f_code.co_name)
+
+    sys.setprofile(note)
+    try:
+        function(*args, **kwargs)
+    finally:
+        sys.setprofile(None)
+    return seen
+
+
+@pytest.fixture
+def f(dispatcher):
+    f = dispatcher.backend_dispatch(name="f")(plain)
+    dispatcher.register(SimpleNamespace(name="b", aliases=["other"], f=theirs))
+    return f
+
+
+def test_an_idle_call_makes_two(dispatcher, f):
+    assert python_calls(f, 1) == ["call", "plain"]
+    assert python_calls(f, 1, k=3) == ["call", "plain"]
+    with dispatcher.backend("b"):
+        pass
+    assert python_calls(f, 1) == ["call", "plain"]
+    assert python_calls(f, 1, k=3) == ["call", "plain"]
+
+
+def test_a_call_where_the_host_is_chosen_makes_two(dispatcher, f):
+    with dispatcher.backend("cpu"):
+        assert python_calls(f, 1) == ["call", "plain"]
+        assert python_calls(f, 1, k=3) == ["call", "plain"]
+    away = contextvars.copy_context()
+    away.run(dispatcher.backend("b").__enter__)  # in force in another context
+    assert python_calls(f, 1) == ["call", "plain"]
+    assert python_calls(f, 1, k=3) == ["call", "plain"]
+
+
+def test_a_call_on_a_backend_makes_two_once_its_shape_is_known(dispatcher, f):
+    def check(**chosen):
+        f(1, **chosen), f(1, k=3, **chosen)
+        assert python_calls(f, 1, **chosen) == ["call", "theirs"]
+        assert python_calls(f, 1, k=3, **chosen) == ["call", "theirs"]
+
+    check(backend="b")
+    check(backend="other")
+    with dispatcher.backend("b"):
+        check()
+    with dispatcher.backend("other"), dispatcher.backend(on_missing="error"):
+        check()
+    dispatcher.settings.backend = "b"
+    check()
+
+
+def test_a_construction_makes_one_more(dispatcher):
+    class Theirs:
+        def __init__(self):
+            pass
+
+    @dispatcher.backend_class
+    class Model:
+        def __init__(self):
+            pass
+
+    dispatcher.register(SimpleNamespace(name="b", Model=Theirs))
+    assert python_calls(Model) == ["__get__", "call", "__init__"]
+    assert python_calls(type("Sub", (Model,), {})) == ["__get__", "__init__"]
+    with dispatcher.backend("b"):
+        Model()
+        assert python_calls(Model) == ["__get__", "call", "__init__"]
+
+
+# -- the first time that somebody chooses ---------------------------------------------------
+
+
+def test_whatever_was_made_before_sees_the_first_choice(dispatcher):
+    made = [dispatcher.backend_dispatch(name="f")(plain)]
+    made.append(dispatcher.backend_dispatch(name="f")(plain))  # as a reload replaces it
+    made.append(made[0].__call__)
+    made.append(functools.partial(made[1]))
+    Model = dispatcher.backend_class(type("Model", (), {}))
+    dispatcher.register(SimpleNamespace(name="b", f=theirs, Model=dict))
+    for call in made:
+        assert call(1) == call(1, k=2) == (1, 1, 2)
+    assert type(Model()) is Model
+    with dispatcher.backend("b"):
+        for call in made:
+            assert call(1) == call(1, k=2) == ("b", 1, 1, 2)
+        assert type(Model()) is dict
+        later = dispatcher.backend_dispatch(name="g")(plain)
+        dispatcher.register(SimpleNamespace(name="c", g=theirs))
+        with dispatcher.backend("c"):
+            assert later(1) == ("b", 1, 1, 2)
+    for call in (*made, later):
+        assert call(1) == (1, 1, 2)
+
+
+@pytest.mark.parametrize("how", ["scope", "setting", "call", "trace", "policy"])
+def test_every_way_of_choosing_first(dispatcher, how):
+    f = dispatcher.backend_dispatch(name="f", keyword="run_on")(plain)
+    dispatcher.register(SimpleNamespace(name="b", f=theirs))
+    assert f(1) == (1, 1, 2)
+    if how == "setting":
+        dispatcher.settings.backend = "b"
+        assert f(1) == ("b", 1, 1, 2)
+        dispatcher.settings.backend = None
+    elif how == "call":
+        assert f(1, run_on="b") == f(1, run_on="b") == ("b", 1, 1, 2)
+        assert f(1, run_on="cpu") == f(1, run_on=None) == (1, 1, 2)
+    elif how == "trace":
+        with dispatcher.trace() as calls:
+            f(1)
+        assert [call.ran_on for call in calls] == ["cpu"]
+    elif how == "policy":
+        with dispatcher.backend(on_missing="error"):
+            assert f(1) == (1, 1, 2)
+    with dispatcher.backend("b"):
+        assert f(1) == ("b", 1, 1, 2)
+    assert f(1) == (1, 1, 2)
+
+
+def test_a_variable_has_chosen_before_anybody_calls(make_dispatcher, monkeypatch):
+    monkeypatch.setenv("HOST_BACKEND", "b")
+    dispatcher = make_dispatcher()
+    f = dispatcher.backend_dispatch(name="f")(plain)
+    dispatcher.register(SimpleNamespace(name="b", f=theirs))
+    assert f(1) == ("b", 1, 1, 2)
+
+
+def test_the_first_call_of_all_may_decline_or_fail(dispatcher):
+    f = dispatcher.backend_dispatch(name="f")(plain)
+    dispatcher.register(SimpleNamespace(name="shy", f=lambda *a, **k: NotImplemented))
+    dispatcher.settings.on_missing = "host"
+    assert f(1, backend="shy") == (1, 1, 2)
+    with pytest.raises(TypeError, match="nothing"):
+        f(1, nothing=2, backend="cpu")
+
+
+def test_functions_that_are_decorated_while_somebody_chooses_first(make_dispatcher):
+    for _ in range(20):
+        dispatcher = make_dispatcher()
+        dispatcher.register(
+            SimpleNamespace(name="b", **{f"f{number}": theirs for number in range(200)})
+        )
+        made, start = [], threading.Barrier(2)
+
+        def decorate(dispatcher=dispatcher, made=made, start=start):
+            start.wait()
+            for number in range(200):
+                made.append(dispatcher.backend_dispatch(name=f"f{number}")(plain))
+
+        thread = threading.Thread(target=decorate)
+        thread.start()
+        start.wait()
+        scope = dispatcher.backend("b")
+        with scope:
+            thread.join()
+            assert [f(1) for f in made] == [("b", 1, 1, 2)] * 200
+
+
+# -- what is left behind -------------------------------------------------------------------
+
+
+def grown(repeat, times):
+    """The bytes that remain after the second half of so many repetitions."""
+    for _ in range(times):
+        repeat()
+    gc.collect()
+    tracemalloc.start()
+    try:
+        for _ in range(times):
+            repeat()
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+
+
+def test_scopes_and_functions_leave_nothing_behind(dispatcher, f):
+    def enter():
+        with dispatcher.backend("b"), dispatcher.backend("cpu"), dispatcher.trace():
+            f(1)
+
+    def decorate():
+        dispatcher.backend_dispatch(name="g")(plain)
+
+    def classes():
+        dispatcher.backend_class(type("Model", (), {}))
+
+    def generators():
+        @dispatcher.backend("b")
+        def generator():
+            yield f(1)
+
+        next(generator())
+
+    assert grown(enter, 3_000) < 20_000
+    assert grown(decorate, 3_000) < 20_000
+    assert grown(generators, 300) < 20_000
+    assert grown(classes, 200) < 40_000
+    assert python_calls(f, 1) == ["call", "plain"]
