@@ -12,7 +12,7 @@ extensions = [
     "numpydoc",
     "sphinx.ext.autodoc",
 ]
-exclude_patterns = ["_build", "examples"]
+exclude_patterns = ["_build", "costs/*.md", "examples"]
 default_role = "code"
 myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 3
@@ -29,7 +29,7 @@ html_sidebars = {"**": []}  # few pages, all in the navigation bar
 html_theme_options = {
     "footer_start": [],
     "footer_end": [],
-    "header_links_before_dropdown": 8,
+    "header_links_before_dropdown": 9,
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
 }
