@@ -8,7 +8,7 @@ from types import EllipsisType, MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from ._choices import Origin, Selection
-from ._config import Config, check_keyword, make_config, variable_labels
+from ._config import ON_MISSING, Config, check_keyword, check_option, make_config, variable_labels
 from ._function_checks import check_host
 from ._names import CPU
 from ._proxies import make_proxy
@@ -22,6 +22,7 @@ from ._standing import Standing
 from .settings import Settings, make_scope
 
 if TYPE_CHECKING:
+    from .binding import Bound, BoundExecutor, Choice
     from .reports import BackendTable
     from .tracing import Trace
 
@@ -444,6 +445,105 @@ class BackendDispatcher:
         from .tracing import Trace
 
         return Trace(self._stack)
+
+    # -- for work that runs elsewhere --------------------------------------------------
+
+    def bind(self, function: Callable[..., Any]) -> "Bound":
+        """A callable that carries what is in force here, and has it in force when it runs.
+
+        For work that is handed to a pool, another thread, another process or a cluster, which
+        would run with what is in force *there*. The process-wide setting and the policy are
+        carried too, and ``"cpu"`` where nothing else is chosen.
+
+        Parameters
+        ----------
+        function : callable
+            A function, a method, a partial, a coroutine function or a generator function, which
+            need not be dispatched itself.
+
+        Returns
+        -------
+        Bound
+            It pickles by name, and the process that it comes to has to have the host and the
+            backends installed.
+
+        Raises
+        ------
+        TypeError
+            If `function` cannot be called.
+
+        Examples
+        --------
+        >>> from concurrent.futures import ThreadPoolExecutor
+        >>> from types import SimpleNamespace
+        >>> dispatcher = BackendDispatcher(entrypoint_group="demo.backends", host_name="demo")
+        >>> @dispatcher.backend_dispatch
+        ... def double(x):
+        ...     return x + x
+        >>> text = SimpleNamespace(name="text", double=lambda x: f"{x}{x}")
+        >>> with dispatcher.register(text), ThreadPoolExecutor() as pool:
+        ...     with dispatcher.backend("text"):
+        ...         bound = dispatcher.bind(double)
+        ...     list(pool.map(bound, [1, 2])), list(pool.map(double, [1, 2]))
+        (['11', '22'], [2, 4])
+        """
+        from .binding import Bound
+
+        if not callable(function):
+            raise TypeError(f"{function!r} cannot be called, and so not be bound.")
+        return Bound(function, self._choice())
+
+    def executor(self, pool: Any) -> "BoundExecutor":
+        """`pool`, binding whatever is submitted to it.
+
+        Parameters
+        ----------
+        pool : concurrent.futures.Executor
+            Any object with ``submit``, ``map`` and ``shutdown``.
+
+        Returns
+        -------
+        BoundExecutor
+            An executor; leaving it as a context manager shuts the pool down.
+        """
+        from .binding import BoundExecutor
+
+        return BoundExecutor(pool, self.bind)
+
+    def worker_plugin(self, *names: str, on_missing: str | None = None) -> Any:
+        """A plugin that chooses for every worker of a Dask cluster, present and future.
+
+        Parameters
+        ----------
+        *names : str
+            The backends in order of preference; without any, what is in force here.
+        on_missing : {"warn", "host", "error"}, optional
+            The policy; by default the one in force here.
+
+        Returns
+        -------
+        BackendPlugin
+            For ``client.register_plugin``. It needs the package ``distributed``.
+        """
+        from .clusters import BackendPlugin
+
+        if on_missing is not None:
+            check_option(on_missing, ON_MISSING, "on_missing")
+        return BackendPlugin(self._choice(names, on_missing))
+
+    def _choice(self, names: tuple[str, ...] = (), on_missing: str | None = None) -> "Choice":
+        from .binding import Choice
+
+        current = self._settings.backend
+        chosen = names or ((current,) if isinstance(current, str) else current)
+        policy = on_missing or self._stack.on_missing()
+        return Choice(self, self._config.host, tuple(chosen), policy, os.getpid())
+
+    def _route(self, function: Any) -> Route | None:
+        """The route of a function or class that is dispatched here."""
+        return next((route for route in self._alive() if route.public() is function), None)
+
+    # -- asking ------------------------------------------------------------------------
 
     def get_backend(self, name: str) -> Any:
         """The adapter of a backend, loading it.

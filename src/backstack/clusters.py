@@ -1,0 +1,36 @@
+"""Choosing for every worker of a Dask cluster, those that come later too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from distributed import WorkerPlugin
+
+from .binding import Choice
+
+
+class BackendPlugin(WorkerPlugin):
+    """A plugin for Dask workers that makes a choice their process-wide setting.
+
+    Made by ``host.worker_plugin(...)``, and given to ``client.register_plugin``. What was set
+    before is set again when a worker closes or the plugin is taken away.
+    """
+
+    def __init__(self, choice: Choice) -> None:
+        self.name = f"backstack-{choice.host}"
+        self._choice = choice
+        self._before: Any = None
+
+    def setup(self, worker: Any) -> None:
+        """Choose in a worker's process."""
+        settings = self._choice.dispatcher.settings
+        self._before = settings.process_backend, settings.on_missing
+        self._choice.scope()  # an error says in which worker
+        settings.process_backend = self._choice.names
+        settings.on_missing = self._choice.on_missing
+
+    def teardown(self, worker: Any) -> None:
+        """Choose what was chosen before."""
+        if self._before is not None:
+            settings = self._choice.dispatcher.settings
+            settings.process_backend, settings.on_missing = self._before
