@@ -22,6 +22,22 @@ if os.environ.get("CI"):
     hypothesis.settings.load_profile("ci")
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--stress-seconds",
+        type=float,
+        default=3.0,
+        metavar="SECONDS",
+        help="how long each stress test goes on (default: %(default)s)",
+    )
+
+
+@pytest.fixture
+def stress_seconds(request):
+    """How long a stress test is to go on."""
+    return request.config.getoption("--stress-seconds")
+
+
 class Site:
     """A folder on `sys.path` that distributions are installed into, as pip would do it."""
 

@@ -19,6 +19,7 @@ from types import FrameType
 from typing import Any, ClassVar
 
 from ._config import Config
+from ._locks import new_lock
 from ._names import plain, shown, usable_aliases
 from ._records import MISSING, Backend, Provider
 from ._tables import entry_labels, name_problem, others
@@ -211,44 +212,58 @@ class Gate:
     circle of threads may lead through the backends of several hosts.
     """
 
-    _table = threading.Lock()
+    _table = new_lock()
     _waiting: ClassVar[dict[int, Gate]] = {}
 
     def __init__(self) -> None:
-        self._owner: tuple[int, int] | None = None
+        self._owner: tuple[int, int, object] | None = None  # process, thread, and which passing
         self._open = threading.Event()
 
     @contextmanager
     def passing(self) -> Iterator[None]:
         """Go through alone; `AdapterError` where waiting could last for ever."""
-        self._enter()
+        mine = object()
         try:
+            self._enter(mine)
             yield
-        finally:
-            with self._table:
+        finally:  # also of an interrupt that came when it had just been entered
+            try:
+                self._release(mine)
+            except BaseException:  # or comes now
+                self._release(mine)
+                raise
+
+    def _release(self, mine: object) -> None:
+        with self._table:
+            if self._owner is None or self._owner[2] is mine:
                 self._owner = None
                 self._open.set()
 
-    def _enter(self) -> None:
+    def _enter(self, mine: object) -> None:
         thread = threading.get_ident()
-        while True:
+        try:
+            while not self._taken(thread, mine):
+                # Inside an import this thread holds import locks that the owner may need.
+                patience = _PATIENCE if _importing(sys._getframe()) else None
+                if not self._open.wait(patience):
+                    raise AdapterError(
+                        "another thread is loading it and may be waiting for this one"
+                    )
+        finally:
             with self._table:
-                if self._owner is None or self._owner[0] != os.getpid():  # or of before a fork
-                    self._owner = (os.getpid(), thread)
-                    self._open.clear()
-                    return
-                if self._leads_to(thread):
-                    raise AdapterError("it is being loaded by what asks for it (import cycle)")
-                self._waiting[thread] = self
-            # Inside an import this thread holds import locks that the owner may need.
-            patience = _PATIENCE if _importing(sys._getframe()) else None
-            try:
-                opened = self._open.wait(patience)
-            finally:
-                with self._table:
-                    self._waiting.pop(thread, None)
-            if not opened:
-                raise AdapterError("another thread is loading it and may be waiting for this one")
+                self._waiting.pop(thread, None)
+
+    def _taken(self, thread: int, mine: object) -> bool:
+        """Take it if nobody has it; else say that this thread waits, if that can end."""
+        with self._table:
+            if self._owner is None or self._owner[0] != os.getpid():  # or of before a fork
+                self._open = threading.Event()
+                self._owner = (os.getpid(), thread, mine)
+                return True
+            if self._leads_to(thread):
+                raise AdapterError("it is being loaded by what asks for it (import cycle)")
+            self._waiting[thread] = self
+            return False
 
     def _leads_to(self, thread: int) -> bool:
         gate: Gate | None = self

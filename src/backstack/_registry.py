@@ -7,7 +7,6 @@ changes; readers take no lock. Foreign code (an adapter's import, its constructo
 
 import importlib
 import logging
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -15,6 +14,7 @@ from . import _messages as messages
 from . import errors
 from ._choices import Origin
 from ._config import TRUST, Config, check_option
+from ._locks import new_lock
 from ._names import CPU
 from ._notices import Notices
 from ._records import Backend, BackendRecord
@@ -44,7 +44,7 @@ class Registry:
         self.trust = self.trust_floor = config.trust
         self.generation = 0
         self._on_change = on_change
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._installed: list[Backend] | None = None
         # The adapters registered by hand, the latest first, and whether they hide all others.
         self._registered: dict[Registration, tuple[Backend, bool]] = {}

@@ -116,10 +116,10 @@ class Scope:
         state = State(stack.process.live, self, own, stack.top.get())
         try:
             state.token = stack.top.set(state)
-        except BaseException:
+            return self
+        except BaseException:  # an interrupt: nothing is in force that will not be left
             stack.forget(state)
             raise
-        return self
 
     def __exit__(
         self,
@@ -127,16 +127,22 @@ class Scope:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        stack = self._stack
-        state = stack.top.get()
-        if state is not None and state.owner is self and stack.restores(state.token, state.below):
+        stack, state = self._stack, None
+        try:
+            state = stack.top.get()
+            if state is None or state.owner is not self or not stack.put_by(state):
+                stack.leave(self)
+                return
             try:
                 stack.top.reset(cast("Token[Any]", state.token))
             except (ValueError, RuntimeError):  # made in another context, or left already
-                pass
-            else:
-                return
-        stack.leave(self)
+                stack.leave(self)
+        except BaseException:  # an interrupt: nothing stays in force that was to be left
+            if state is None:
+                stack.leave(self)
+            elif state.owner is self:
+                stack.take_off(state)
+            raise
 
     def __call__(self, function: F) -> F:
         """Decorate `function`, so that its body runs in this scope."""

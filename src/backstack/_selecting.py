@@ -1,11 +1,11 @@
 """From what somebody asked for to the backends that it comes to, remembered while it holds."""
 
-import threading
 from typing import Any
 
 from . import _messages as messages
 from . import errors
 from ._choices import Origin, Selection
+from ._locks import new_lock
 from ._names import CPU, plain
 from ._records import Backend
 from ._registry import Registry
@@ -29,7 +29,7 @@ class Selector:
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
         self._known: dict[tuple[tuple[str, ...], Origin], Selection] = {}
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self.scopes: dict[tuple[object, ...], Selection] = {}
         self._unsettled: dict[Any, Selection] = {}
         self._calls: dict[str, dict[str, Selection]] = {}

@@ -6,7 +6,6 @@ of the middle without touching the others. The process-wide choice does not live
 context: a thread started before it was made would never see it.
 """
 
-import threading
 import weakref
 from collections.abc import Iterator
 from contextvars import ContextVar, Token
@@ -14,6 +13,7 @@ from types import CellType, CodeType
 from typing import Any
 
 from ._choices import Selection
+from ._locks import new_lock
 
 
 class State:
@@ -124,8 +124,8 @@ class Process:
     )
 
     def __init__(self, variable: Selection | None, on_missing: str) -> None:
-        self._lock = threading.Lock()  # for writers; readers take what is there
-        self._waking = threading.Lock()
+        self._lock = new_lock()  # for writers; readers take what is there
+        self._waking = new_lock()
         self._asleep: dict[Any, CodeType] | None = {}
         self.cell = CellType({})
         self.variable = variable
@@ -246,13 +246,30 @@ class Stack:
         top = node = self.top.get()
         while node is not None:
             if node.owner is owner:
-                # In order, as nearly always, the token itself puts back what is below.
-                in_order = node is top and self.restores(node.token, node.below)
-                if node.made_here():
-                    if not in_order:
-                        self._put(top, without=node)
-                    return
+                try:
+                    # In order, as nearly always, the token itself puts back what is below.
+                    in_order = node is top and self.put_by(node)
+                    if node.made_here():
+                        if not in_order:
+                            self._put(top, without=node)
+                        return
+                except BaseException:
+                    self.take_off(node)
+                    raise
             node = node.below
+
+    def take_off(self, state: State) -> None:
+        """After an interrupt, take `state` out if it was put in force here and is there still."""
+        top = self.top.get()
+        if state.token is None or not any(node is state for node in nodes(top)):
+            return
+        try:
+            state.token.var.reset(state.token)
+        except ValueError:
+            return  # of another context
+        except RuntimeError:
+            pass  # used by what the interrupt stopped
+        self._put(top, without=state)
 
     def _put(self, top: State | None, without: State) -> None:
         above = []
@@ -270,6 +287,10 @@ class Stack:
         state = State(self.process.live, node.owner, node.own, below)
         state.token = node.token
         return state
+
+    def put_by(self, state: State) -> bool:
+        """Whether resetting to the token of `state` leaves just what is below that."""
+        return self.restores(state.token, state.below)
 
     def restores(self, token: Token[Any] | None, below: State | None) -> bool:
         """Whether resetting to `token` leaves just what is `below`."""

@@ -1,11 +1,11 @@
 """Warnings that point at the caller's own line, whoever stands between."""
 
 import sys
-import threading
 import warnings
 from collections.abc import Collection, Hashable
 from types import FrameType
 
+from ._locks import new_lock
 from .errors import BackstackWarning
 
 _OURS = frozenset({"backstack", "wrapt"})
@@ -52,7 +52,7 @@ class Once:
 
     def __init__(self) -> None:
         self._given: set[Hashable] = set()
-        self._lock = threading.Lock()
+        self._lock = new_lock()
 
     def warn(
         self,
