@@ -24,7 +24,7 @@ def check_host(function: Any, keyword: str, name: str | None) -> str:
         raise TypeError(_no_method(shown))
     if isinstance(function, types.FunctionType) or inspect.ismethoddescriptor(function):
         outer = shown.rpartition(".")[0]
-        if outer and not outer.endswith("<locals>"):
+        if outer and not outer.endswith(">"):  # of a function, or a comprehension
             raise TypeError(_no_method(shown))
     if not _is_plain(function, keyword):
         _check_parameters(function, keyword, shown)

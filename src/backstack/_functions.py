@@ -43,18 +43,25 @@ class DispatchedFunction(_Slots):
             object.__setattr__(self, name, value)
         else:
             setattr(self._self_route.host, name, value)
+        if name in _SHAPING:
+            self._self_route.reshape()
 
     def __delattr__(self, name: str) -> None:
         if name in _OWN:
             object.__delattr__(self, name)
         else:
             delattr(self._self_route.host, name)
+        if name in _SHAPING:
+            self._self_route.reshape()
 
     def __dir__(self) -> list[str]:
         return dir(self._self_route.host)
 
     def __eq__(self, other: object) -> bool:
-        return bool(self._self_route.host == other)
+        return self._self_route.host == other
+
+    def __ne__(self, other: object) -> bool:
+        return self._self_route.host != other
 
     def __hash__(self) -> int:
         return hash(self._self_route.host)
@@ -68,6 +75,8 @@ _OWN = frozenset(
     for name in dir(DispatchedFunction)
     if isinstance(inspect.getattr_static(DispatchedFunction, name), property)
 )
+#: What decides which calls fit, and what is left out of them.
+_SHAPING = frozenset({"__code__", "__defaults__", "__kwdefaults__", "__signature__"})
 # What a class has and a function has not.
 for _name in ("__slots__", "__firstlineno__", "__static_attributes__"):
     for _class in (Standing, _Slots, DispatchedFunction):

@@ -12,7 +12,7 @@ as stack levels, and Python's `warnings` knows them by two words in the name of 
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from functools import partial
+from functools import lru_cache, partial
 from types import CellType, CodeType, FunctionType
 from typing import Any
 
@@ -54,6 +54,7 @@ def make_call(route: Any) -> Callable[..., Any]:
     return call
 
 
+@lru_cache
 def _codes(keyword: str) -> tuple[CodeType, CodeType]:
     """The code while nobody ever chose, and that of afterwards; the keyword is a constant."""
     if keyword == "backend":
@@ -81,13 +82,15 @@ def _while_nobody_chose(host: Any, live: Any, on: Any) -> Any:
             on.process.wake()  # the next call finds short ways
         for todo in on.route.attempts(kwargs.pop("backend"), args, kwargs, None):
             with todo.inside:
-                try:
-                    result = todo.function(*todo.args, **todo.kwargs)
-                except (TypeError, RecursionError):
-                    kwargs = on.route.after_error(todo, sys._getframe())
-                    if kwargs is None:
-                        raise
-                    result = todo.function(*todo.args, **kwargs)
+                while True:
+                    try:
+                        result = todo.function(*todo.args, **todo.kwargs)
+                        break
+                    except (TypeError, RecursionError):
+                        kwargs = on.route.after_error(todo, sys._getframe())
+                        if kwargs is None:
+                            raise
+                    todo = todo._replace(kwargs=kwargs)
             if todo.last or result is not NotImplemented:
                 return result
         raise AssertionError("unreachable: the last attempt is the host's")
@@ -115,7 +118,7 @@ def _afterwards(host: Any, live: Any, on: Any) -> Any:  # noqa: C901  one functi
             kwargs = on.route.without_options(kwargs)
             if kwargs is None:
                 raise
-            return host(*args, **kwargs)
+            todo = label = None  # once more, the long way
         if label is None:
             todo = todo and on.plans.get(todo.direct)  # how a call gets there
         elif todo is None or not todo.observers:
@@ -134,13 +137,15 @@ def _afterwards(host: Any, live: Any, on: Any) -> Any:  # noqa: C901  one functi
             todo = None
         for todo in on.route.attempts(label, args, kwargs, todo):  # noqa: B020  the last one is read before
             with todo.inside:
-                try:
-                    result = todo.function(*todo.args, **todo.kwargs)
-                except (TypeError, RecursionError):
-                    kwargs = on.route.after_error(todo, sys._getframe())
-                    if kwargs is None:
-                        raise
-                    result = todo.function(*todo.args, **kwargs)
+                while True:
+                    try:
+                        result = todo.function(*todo.args, **todo.kwargs)
+                        break
+                    except (TypeError, RecursionError):
+                        kwargs = on.route.after_error(todo, sys._getframe())
+                        if kwargs is None:
+                            raise
+                    todo = todo._replace(kwargs=kwargs)
             if todo.last or result is not NotImplemented:
                 return result
         raise AssertionError("unreachable: the last attempt is the host's")

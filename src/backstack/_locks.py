@@ -12,9 +12,9 @@ from typing import Any
 _known: "weakref.WeakSet[Any]" = weakref.WeakSet()
 
 
-def new_lock() -> threading.Lock:
-    """A lock for a short stretch of our own code."""
-    lock = threading.Lock()
+def new_lock(reentrant: bool = False) -> Any:
+    """A lock for a short stretch of our own code; reentrant where foreign code may interrupt it."""
+    lock: Any = threading.RLock() if reentrant else threading.Lock()
     _known.add(lock)
     return lock
 

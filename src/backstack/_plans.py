@@ -84,6 +84,11 @@ class HostFunction:
         last = kind_of(self.host) != "function"
         return Plan(self.callee, self.name, backend, implementation, last)
 
+    def reshape(self) -> None:
+        """The host's function takes other arguments from now on, or has other defaults."""
+        self.__dict__.pop("callee", None)
+        self.plans.clear()
+
     def forget(self, kept: Collection[Backend]) -> None:
         """Drop the plans for what was chosen as a whole, and for backends that are gone."""
         for key in list(self.plans):

@@ -22,7 +22,7 @@ def explain_recursion(
     It does so if the frame that caught the error, `own`, is on the stack once more: the
     same code with the same object in `variable`.
     """
-    hint = f"call it with {function.keyword}={CPU!r}"
+    hint = "To reach the host's own implementation, call it with "
     if backend is None or any(hint in note for note in getattr(error, "__notes__", ())):
         return
     value = own.f_locals.get(variable)
@@ -32,7 +32,7 @@ def explain_recursion(
             name, shown = function.name, backend.shown
             error.add_note(
                 f"{name}() of backend {shown!r} calls the host's {name}(), which runs on {shown!r} "
-                f"again. To reach the host's own implementation, {hint}."
+                f"again. {hint}{function.keyword}={CPU!r}."
             )
             return
         frame = frame.f_back

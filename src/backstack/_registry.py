@@ -71,6 +71,8 @@ class Registry:
         importlib.invalidate_caches()
         known = {b.provider: b for b in self._installed or () if b.adapter is not None}
         found = self._discover(known)
+        for backend, _ in list(self._registered.values()):
+            backend.available, backend.unavailable = False, None
         with self._lock:
             self._settle(found)
         self.reset_warnings()

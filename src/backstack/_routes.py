@@ -255,6 +255,17 @@ class Route(HostFunction):
             return kept
         return kwargs
 
+    def _has_begun(self) -> bool:
+        """Whether the error that is being handled came out of the host's own body."""
+        code = getattr(inspect.unwrap(self.host), "__code__", None)
+        error = sys.exception()
+        traceback = error.__traceback__ if error is not None else None
+        while traceback is not None:
+            if traceback.tb_frame.f_code is code:
+                return True
+            traceback = traceback.tb_next
+        return False
+
     def after_error(self, attempt: Attempt, own: FrameType) -> dict[str, Any] | None:
         """What to call the same once more with, if that is the remedy; None if there is none."""
         if isinstance(sys.exception(), RecursionError):
@@ -280,7 +291,7 @@ class Route(HostFunction):
         None where nothing is to be left out; a `TypeError` that says whose option it is
         where it asks for something.
         """
-        if not kwargs:
+        if not kwargs or self._has_begun():
             return None
         from ._options import without_options
 

@@ -46,7 +46,12 @@ class Activation:
         for state in states:
             state.token = stack.mark()
         self._bottom = states[0]
-        self._token = stack.top.set(top)
+        try:
+            self._token = stack.top.set(top)
+        except BaseException:
+            if stack.state is top:
+                stack.top.set(states[0].below)
+            raise
 
     def __exit__(self, *exc_info: object) -> None:
         stack, bottom = self._stack, self._bottom

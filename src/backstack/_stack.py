@@ -125,7 +125,7 @@ class Process:
 
     def __init__(self, variable: Selection | None, on_missing: str) -> None:
         self._lock = new_lock()  # for writers; readers take what is there
-        self._waking = new_lock()
+        self._waking = new_lock(reentrant=True)  # a signal handler, or a finalizer
         self._asleep: dict[Any, CodeType] | None = {}
         self.cell = CellType({})
         self.variable = variable
@@ -137,16 +137,19 @@ class Process:
 
     def enrol(self, call: Any, code: CodeType) -> None:
         """Give `call` its own code as soon as somebody chooses, which may have been before."""
-        with self._waking:
-            if self._asleep is None:
-                call.__code__ = code
-            else:
-                self._asleep[weakref.ref(call, self._asleep.pop)] = code
+        asleep = self._asleep
+        if asleep is not None:
+            reference = weakref.ref(call, asleep.pop)
+            with self._waking:
+                asleep[reference] = code
+        if self._asleep is None:  # or has been meanwhile, even by what interrupted this
+            call.__code__ = code
 
     def wake(self) -> None:
         """Give every call path its own code, before anything is in force."""
         with self._waking:
-            for reference, code in list((self._asleep or {}).items()):
+            # A copy, made in one go: references that end remove themselves.
+            for reference, code in (self._asleep or {}).copy().items():
                 call = reference()
                 if call is not None:
                     call.__code__ = code
@@ -252,6 +255,7 @@ class Stack:
                     if node.made_here():
                         if not in_order:
                             self._put(top, without=node)
+                        node.token = None  # which keeps what was below, and so on
                         return
                 except BaseException:
                     self.take_off(node)

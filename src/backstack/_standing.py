@@ -43,7 +43,7 @@ class Standing:
     @__signature__.setter
     def __signature__(self, signature: inspect.Signature) -> None:
         self._self_route.host.__signature__ = signature  # type: ignore[attr-defined]
-        self._self_route.__dict__.pop("callee", None)
+        self._self_route.reshape()
 
     @__signature__.deleter
     def __signature__(self) -> None:

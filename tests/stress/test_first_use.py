@@ -190,48 +190,56 @@ def test_two_hosts_whose_adapters_import_each_other(site, run_python):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-@pytest.mark.filterwarnings("ignore::backstack.UnlistedBackendWarning")
-def test_a_fork_while_another_thread_discovers_and_loads(site, make_dispatcher):
-    site.adapter("slow", "import time; time.sleep(0.5)\nname = 'slow'\ndef f(): return 'slow'\n")
+def test_a_fork_while_another_thread_discovers_and_loads(site, run_python):
     # Python's own lock on the import of `slow` stays taken in the child; nobody can help that.
+    site.adapter("slow", "import time; time.sleep(0.5)\nname = 'slow'\ndef f(): return 'slow'\n")
     site.adapter("quick", "name = 'quick'\ndef f(): return 'quick'\n")
-    dispatcher, f = host_of(make_dispatcher)
-    lock_taken = threading.Event()
-    registry = dispatcher._registry
+    output = run_python(
+        """
+        import os, threading, time, warnings
+        import backstack
+        warnings.simplefilter("ignore")  # of forking with threads, and of unlisted backends
 
-    def hold():
-        with registry._lock:
-            lock_taken.set()
-            threading.Event().wait(0.5)
+        dispatcher = backstack.BackendDispatcher(
+            entrypoint_group="host.backends", host_name="host")
+        @dispatcher.backend_dispatch
+        def f():
+            return "cpu"
 
-    loading = threading.Thread(target=lambda: f(backend="slow"))
-    holding = threading.Thread(target=hold)
-    loading.start()
-    holding.start()
-    lock_taken.wait()
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
+        taken = threading.Event()
+        locks = [dispatcher._registry._lock, dispatcher._selector._lock,
+                 dispatcher._stack.process._lock, dispatcher._stack.process._waking]
+        def hold():
+            for lock in locks:
+                lock.acquire()
+            taken.set()
+            time.sleep(1)
+            for lock in locks:
+                lock.release()
+
+        threads = [threading.Thread(target=hold)]
+        threads[0].start()
+        taken.wait()
+        child = os.fork()
+        if child == 0:
             with dispatcher.backend("cpu"):
-                assert f() == "cpu"
-            code = 0 if f(backend="quick") == "quick" else 2
-        finally:
-            os._exit(code)
-    deadline = threading.Event()
-    for _ in range(200):
-        pid, status = os.waitpid(child, os.WNOHANG)
-        if pid:
-            break
-        deadline.wait(0.1)
-    else:
-        os.kill(child, 9)
-        os.waitpid(child, 0)
-        raise AssertionError("the child hangs")
-    assert os.waitstatus_to_exitcode(status) == 0
-    loading.join()
-    holding.join()
+                first = f()
+            with dispatcher.backend("quick"):
+                os._exit(0 if (first, f()) == ("cpu", "quick") else 2)
+        for _ in range(200):
+            pid, status = os.waitpid(child, os.WNOHANG)
+            if pid:
+                break
+            time.sleep(0.1)
+        else:
+            os.kill(child, 9)
+            raise SystemExit("the child hangs")
+        threads[0].join()
+        print(os.waitstatus_to_exitcode(status), f(backend="slow"))
+        """,
+        path=site.folder,
+    )
+    assert output == "0 slow\n"
 
 
 class Interrupted(BaseException):

@@ -187,6 +187,48 @@ def test_functions_that_are_decorated_while_somebody_chooses_first(make_dispatch
             assert [f(1) for f in made] == [("b", 1, 1, 2)] * 200
 
 
+def test_garbage_that_is_collected_while_somebody_chooses_first(dispatcher):
+    kept = [dispatcher.backend_dispatch(name=f"f{n}")(lambda x: x) for n in range(2_000)]
+
+    def make_a_cycle():
+        @dispatcher.backend_dispatch(name="again")
+        def again(n):
+            return again(n - 1) if n else 0
+
+    dispatcher.register(SimpleNamespace(name="b", f0=lambda x: "b"))
+    for _ in range(20):
+        make_a_cycle()
+    with dispatcher.backend("b"):
+        assert kept[0](1) == "b"
+
+
+def test_a_finalizer_that_chooses_first_while_something_is_decorated(make_dispatcher):
+    class Chooses:
+        def __init__(self, f):
+            self.f, self.itself = f, self
+
+        def __del__(self):
+            found.append(self.f(1, backend="b"))
+
+    found = []
+    before = gc.get_threshold()
+    try:
+        for threshold in range(1, 60):
+            dispatcher = make_dispatcher()
+            dispatcher.register(SimpleNamespace(name="b", f=theirs, g=theirs))
+            f = dispatcher.backend_dispatch(name="f")(plain)
+            Chooses(f)
+            gc.set_threshold(threshold)
+            g = dispatcher.backend_dispatch(name="g")(plain)
+            gc.set_threshold(*before)
+            gc.collect()
+            with dispatcher.backend("b"):
+                assert g(1) == f(1) == ("b", 1, 1, 2)
+    finally:
+        gc.set_threshold(*before)
+    assert found == [("b", 1, 1, 2)] * 59
+
+
 # -- what is left behind -------------------------------------------------------------------
 
 
@@ -225,3 +267,64 @@ def test_scopes_and_functions_leave_nothing_behind(dispatcher, f):
     assert left_behind(generators, 300) < 100
     assert left_behind(classes, 300) < 100
     assert python_calls(f, 1) == ["call", "plain"]
+
+
+def test_scopes_that_are_left_hand_over_hand_leave_nothing_behind(dispatcher, f):
+    scopes = [dispatcher.backend("b")]
+    scopes[0].__enter__()
+
+    def hand_over():
+        scopes.append(dispatcher.backend("b"))
+        scopes[-1].__enter__()
+        scopes.pop(0).__exit__(None, None, None)
+
+    assert left_behind(hand_over, 2_000) < 100
+    assert f(1) == ("b", 1, 1, 2)
+    scopes.pop().__exit__(None, None, None)
+    assert f(1) == (1, 1, 2)
+
+
+# -- where the host does not take what was given --------------------------------------------
+
+
+@pytest.mark.parametrize("awake", [False, True])
+@pytest.mark.parametrize("how", [{}, {"backend": "cpu"}])
+def test_a_host_runs_once_and_its_own_errors_arrive(dispatcher, awake, how):
+    seen = []
+
+    def renames(function):
+        @functools.wraps(function)
+        def wrapper(*args, **kwargs):
+            if "size" in kwargs:
+                kwargs["y"] = kwargs.pop("size")
+            return function(*args, **kwargs)
+
+        return wrapper
+
+    @dispatcher.backend_dispatch(name="h")
+    @renames
+    def h(x, y=1):
+        seen.append((x, y, sys.exception()))
+        raise TypeError("mine")
+
+    @dispatcher.backend_dispatch(name="p")
+    def p(x):
+        seen.append((x, sys.exception()))
+        raise TypeError("mine")
+
+    options = {"h": lambda x, y=1, size=8: "b", "p": lambda x, batch=8: "b"}
+    dispatcher.register(SimpleNamespace(name="b", **options))
+    if awake:
+        with dispatcher.backend("b"):
+            pass
+    for size in (8, 9):
+        with pytest.raises(TypeError, match=r"^mine$"):
+            h(1, size=size, **how)
+        assert seen.pop() == (1, size, None)
+        assert seen == []
+    with pytest.raises(TypeError, match=r"^mine$") as caught:
+        p(1, batch=8, **how)
+    assert seen == [(1, None)]
+    assert caught.value.__context__ is None
+    with pytest.raises(TypeError, match="option of the installed backend 'b'"):
+        p(1, batch=9, **how)

@@ -468,6 +468,28 @@ def test_classes_that_hold_it(dispatcher):
     assert str(inspect.signature(holder.f)) == "(y=2, *, z=3, backend=None)"
 
 
+def test_it_compares_as_the_function_does(dispatch):
+    np = pytest.importorskip("numpy")
+    f = dispatch(bare)
+    assert (f == np.array([1, 2])).tolist() == [False, False]
+    assert (f != np.array([1, 2])).tolist() == [True, True]
+    assert (f != bare, f != 5, f == 5) == (False, True, False)
+
+
+def test_defaults_that_are_set_after_a_call_hold_on_backends_too(dispatcher, dispatch):
+    @dispatch
+    def f(x, y=1, *, z=2):
+        return x, y, z
+
+    dispatcher.register(SimpleNamespace(name="b", f=lambda x, y, *, z: ("b", x, y, z)))
+    assert f(0, backend="b") == ("b", 0, 1, 2)
+    f.__defaults__, f.__kwdefaults__ = (5,), {"z": 6}
+    assert f(0) == (0, 5, 6)
+    assert f(0, backend="b") == ("b", 0, 5, 6)
+    with dispatcher.backend("b"):
+        assert f(0) == ("b", 0, 5, 6)
+
+
 # -- mocks ---------------------------------------------------------------------------------
 
 
