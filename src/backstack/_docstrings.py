@@ -220,12 +220,13 @@ def _is_usual(sections: list[Section], lines: list[str]) -> bool:
 
 
 def _dedented(lines: list[str]) -> list[str]:
-    return inspect.cleandoc("\n".join(lines)).splitlines()
+    # Without the ends of lines of other systems, which since Python 3.13 count as content.
+    return inspect.cleandoc("\n".join(line.rstrip("\r") for line in lines)).splitlines()
 
 
 def _can_be_read(text: str) -> bool:
     try:
-        _parse(inspect.cleandoc(text))
+        _parse(inspect.cleandoc(text.replace("\r\n", "\n")))
     except Exception:
         return False
     return True

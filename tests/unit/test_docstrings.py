@@ -145,6 +145,15 @@ def test_the_selector_comes_before_loose_keywords_as_in_the_signature(documented
     assert entries(both.__doc__, "Parameters") == ["*args, **kwargs", "backend"]
 
 
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_a_section_that_numpydoc_cannot_read_is_seen_with_any_ends_of_lines(documented, newline):
+    text = (
+        "Do it.\n\nParameters\n----------\nx : int\n    The x.\n\nSee Also\n--------\n  w\n\n  w::"
+    )
+    text = text.replace("\n", newline)
+    assert documented(text).__doc__ == text
+
+
 def test_options_are_described_under_other_parameters(documented, register):
     f = documented(PLAIN)
     before = f.__doc__
