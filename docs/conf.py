@@ -29,7 +29,7 @@ html_sidebars = {"**": []}  # few pages, all in the navigation bar
 html_theme_options = {
     "footer_start": [],
     "footer_end": [],
-    "header_links_before_dropdown": 9,
+    "header_links_before_dropdown": 10,
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
 }

@@ -116,14 +116,8 @@ class Bound:
     """A callable that runs another one with the selection in force where it was bound.
 
     Made by ``host.bind(function)``. It may be called many times, at once, from many threads. It
-    pickles by name: another process imports the host, and looks the backends up there.
-
-    Attributes
-    ----------
-    backend : str or tuple of str
-        The backends that it carries, as canonical names.
-    on_missing : str
-        The policy that it carries.
+    pickles by name: another process imports the host, and looks the backends up there. Its
+    ``backend`` and ``on_missing`` say what it carries.
     """
 
     def __init__(self, function: Any, choice: Choice) -> None:

@@ -11,7 +11,25 @@ __all__ = ["restore"]
 
 
 def restore(cls: type, function: Callable[..., Any], *args: Any) -> Any:
-    """Call what makes an instance of `cls` anew, with the host's own implementation in force."""
+    """Call what makes an instance of a dispatched class anew, with the host's own in force.
+
+    Pickles of such instances name this function, where the class has a ``__reduce__`` of its
+    own.
+
+    Parameters
+    ----------
+    cls : type
+        The dispatched class.
+    function : callable
+        What the class's own ``__reduce__`` says is to be called.
+    *args
+        With what.
+
+    Returns
+    -------
+    object
+        What it returns.
+    """
     route = own_route(cls)
     if route is None:
         return function(*args)

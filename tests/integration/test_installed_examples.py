@@ -176,3 +176,48 @@ def test_records_tell_where_the_backends_come_from():
 def test_a_reserved_name_is_refused_with_the_hosts_reason():
     with pytest.raises(backstack.ReservedBackendError, match="reserved by example_host"):
         eh.embed(DATA, backend="gpu")
+
+
+CLUSTER = """
+import warnings
+warnings.filterwarnings("ignore", "Couldn't detect a suitable IP")
+import example_host as eh
+import numpy as np
+from distributed import Client, LocalCluster
+
+def where(x):
+    with eh.trace() as calls:
+        eh.summarize([[x, 1.0], [2.0, 3.0]])
+    return calls[0].ran_on
+
+if __name__ == "__main__":
+    data = np.random.default_rng(0).normal(size=(300, 4))
+    expected = eh.compute_score(data, backend="cpu")
+    with LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, protocol="tcp", host="127.0.0.1",
+        dashboard_address="127.0.0.1:0", worker_dashboard_address="127.0.0.1:0",
+    ) as cluster, Client(cluster) as client:
+        before = client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.transition_counter)
+        with eh.backend("dask"):
+            scores = eh.compute_score(data, chunk_rows=50)
+            summary = eh.summarize(data)
+        after = client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.transition_counter)
+        np.testing.assert_allclose(scores, expected, atol=1e-9)
+        np.testing.assert_allclose(summary["mean"], data.mean(axis=0), atol=1e-9)
+        print(len(client.scheduler_info()["workers"]), after > before)
+        with eh.backend("jax"):
+            bound = eh.bind(where)
+            loose = client.map(where, range(4), pure=False)
+            print(client.gather(loose), client.gather(client.map(bound, range(4), pure=False)))
+"""
+
+
+@offline
+def test_a_cluster_of_two_worker_processes(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(CLUSTER)
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, check=False, timeout=240
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["2 True", f"{['cpu'] * 4} {['my_backend'] * 4}"]

@@ -1,6 +1,6 @@
 """Scores, embeddings and summaries of data matrices, in NumPy or on an installed backend."""
 
-from example_host._backends import backend, backends, settings, trace
+from example_host._backends import backend, backends, bind, settings, trace
 from example_host.functions import compute_score, embed, summarize
 from example_host.neighbors import Neighborhood
 
@@ -8,6 +8,7 @@ __all__ = [
     "Neighborhood",
     "backend",
     "backends",
+    "bind",
     "compute_score",
     "embed",
     "settings",

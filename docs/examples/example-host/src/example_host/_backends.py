@@ -34,4 +34,5 @@ dispatcher = BackendDispatcher(
 backend_dispatch = dispatcher.backend_dispatch
 backend_class = dispatcher.backend_class
 settings = dispatcher.settings
-backend, backends, trace = dispatcher.backend, dispatcher.backends, dispatcher.trace
+backend, backends = dispatcher.backend, dispatcher.backends
+trace, bind = dispatcher.trace, dispatcher.bind
