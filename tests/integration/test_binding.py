@@ -384,6 +384,33 @@ def test_a_plugin_chooses_on_every_worker(script):
     assert "on_missing must be one of" in output
 
 
+def test_ray(script):
+    pytest.importorskip("ray")
+    output = script(
+        """
+    import warnings
+    warnings.simplefilter("ignore")
+    import ray
+
+    if __name__ == "__main__":
+        path = os.pathsep.join(filter(None, sys.path))
+        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False,
+                 runtime_env={"env_vars": {"PYTHONPATH": path}})
+
+        def call(f, xs):
+            @ray.remote
+            def task(x):
+                return f(x)
+            return ray.get([task.remote(x) for x in xs])
+
+        check(call)
+        print("all")
+        ray.shutdown()
+    """
+    )
+    assert output == "all\n"
+
+
 # -- what a worker lacks -------------------------------------------------------------------
 
 
