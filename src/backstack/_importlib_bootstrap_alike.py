@@ -80,6 +80,7 @@ def _while_nobody_chose(host: Any, live: Any, on: Any) -> Any:
             return host(*args, **kwargs)
         if not live:
             on.process.wake()  # the next call finds short ways
+        # This loop stands below once more: a function for it would be one more frame.
         for todo in on.route.attempts(kwargs.pop("backend"), args, kwargs, None):
             with todo.inside:
                 while True:
