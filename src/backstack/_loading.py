@@ -257,6 +257,7 @@ class Gate:
         """Take it if nobody has it; else say that this thread waits, if that can end."""
         with self._table:
             if self._owner is None or self._owner[0] != os.getpid():  # or of before a fork
+                self._waiting.pop(thread, None)  # before it is the owner, or it waits for itself
                 self._open = threading.Event()
                 self._owner = (os.getpid(), thread, mine)
                 return True
