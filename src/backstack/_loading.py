@@ -161,15 +161,21 @@ def read_function(backend: Backend, name: str) -> Any:
     return MISSING if found is None else found
 
 
-def ask(backend: Backend) -> None:
-    """Ask a loaded backend whether it can run here; one thread at a time, until it says yes."""
+def ask(backend: Backend) -> str | None:
+    """Why a loaded backend cannot run here, None if it can; one thread asks until it says yes.
+
+    What is noted of it may be forgotten by a `refresh` at any time, so the answer is returned.
+    """
     try:
         with _gate(backend).passing():
-            if not backend.available:
-                backend.unavailable = unavailable_because(backend.adapter)
-                backend.available = backend.unavailable is None
+            if backend.available:
+                return None
+            reason = unavailable_because(backend.adapter)
+            backend.unavailable, backend.available = reason, reason is None
+            return reason
     except AdapterError as error:
         backend.unavailable = str(error)
+        return str(error)
 
 
 def unavailable_because(adapter: Any) -> str | None:

@@ -118,12 +118,14 @@ def unreadable(
     )
 
 
-def unavailable(config: Config, backend: Backend, label: str, origin: Origin) -> Exception:
+def unavailable(
+    config: Config, backend: Backend, reason: str, label: str, origin: Origin
+) -> Exception:
     """It says that it cannot run here."""
     return errors.BackendUnavailableError(
         f"Backend {asked(label, backend.name)} for {config.host} is not available "
-        f"here{_by(origin)}: {backend.unavailable}",
-        reason=backend.unavailable or "",
+        f"here{_by(origin)}: {reason}",
+        reason=reason,
         **_data(config, label, backend.name, origin),
     )
 

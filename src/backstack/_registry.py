@@ -269,9 +269,9 @@ class Registry:
     def _ask(self, backend: Backend, label: str, origin: Origin) -> None:
         from ._loading import ask
 
-        ask(backend)
-        if not backend.available:
-            raise messages.unavailable(self.config, backend, label, origin)
+        reason = ask(backend)
+        if reason is not None:
+            raise messages.unavailable(self.config, backend, reason, label, origin)
 
     def load_all(self) -> None:
         """Load everybody who may be loaded; a failure costs only the one that failed.
