@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import importlib
 import inspect
 import os
 import sys
@@ -60,17 +61,33 @@ class Choice:
         try:
             found: BackendDispatcher = resolve_name(self._dispatcher)
         except (ImportError, AttributeError) as error:
-            raise self._located(
-                errors.BackendNotInstalledError(
-                    f"Backend {self.shown} cannot be put in force for {self.host} here, where "
-                    f"{self._dispatcher!r} cannot be imported: {error}",
-                    host=self.host,
-                    label=self.names[0],
-                    chosen_by="scope",
-                )
-            ) from error
+            raise self._not_here(f"{self._dispatcher!r} cannot be imported: {error}") from error
         self._dispatcher = found
         return found
+
+    def function(self, exported: Exported) -> Callable[..., Any]:
+        """A dispatched function in this process; one that is not there is an error as well."""
+        functions = self.dispatcher.functions
+        if exported.name not in functions:
+            try:
+                importlib.import_module(exported.module)
+            except ImportError as error:
+                what = f"{exported.module!r}, which defines {exported!r}, cannot be imported"
+                raise self._not_here(f"{what}: {error}") from error
+            functions = self.dispatcher.functions
+            if exported.name not in functions:
+                raise self._not_here(f"{exported.module!r} defines no {exported!r}")
+        return functions[exported.name]  # type: ignore[no-any-return]
+
+    def _not_here(self, why: str) -> errors.BackendError:
+        return self._located(
+            errors.BackendNotInstalledError(
+                f"Backend {self.shown} cannot be put in force for {self.host} here, where {why}",
+                host=self.host,
+                label=self.names[0],
+                chosen_by="scope",
+            )
+        )
 
     @property
     def shown(self) -> str:
@@ -155,7 +172,7 @@ class Bound:
         if call is None:
             scope = self._choice.scope()
             if isinstance(self._function, Exported):
-                self._take(self._function.found(self._choice.dispatcher))
+                self._take(self._choice.function(self._function))
             function: Any = self._function
             call = self._call = wrap(function, scope.around(self._kind), self._kind)
         return call(*args, **kwargs)
@@ -167,7 +184,9 @@ class Bound:
         function = self._function
         route = self._choice.dispatcher._route(function)
         # So that a process without the host can say so, instead of failing to unpickle.
-        return Bound, (function if route is None else Exported(route.name), self._choice)
+        if route is not None:
+            function = Exported(route.name, function.__module__)
+        return Bound, (function, self._choice)
 
     def __copy__(self) -> Bound:
         return self
@@ -184,14 +203,14 @@ class Bound:
 
 
 class Exported:
-    """A dispatched function of another process, by the name that backends export."""
+    """A dispatched function of another process, by the name that backends export.
 
-    def __init__(self, name: str) -> None:
+    And the module that defines it, since a host may import its modules only when needed.
+    """
+
+    def __init__(self, name: str, module: str) -> None:
         self.name = name
-
-    def found(self, dispatcher: BackendDispatcher) -> Callable[..., Any]:
-        """The one in this process."""
-        return dispatcher.functions[self.name]  # type: ignore[no-any-return]
+        self.module = module
 
     def __repr__(self) -> str:
         return f"{self.name}()"

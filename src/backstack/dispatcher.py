@@ -541,7 +541,12 @@ class BackendDispatcher:
 
     def _route(self, function: Any) -> Route | None:
         """The route of a function or class that is dispatched here."""
-        return next((route for route in self._alive() if route.public() is function), None)
+        route = _route_of(function)
+        if isinstance(function, type):
+            from ._metaclasses import own_route
+
+            route = own_route(function)
+        return route if route is not None and self._routes.get(route.name) is route else None
 
     # -- asking ------------------------------------------------------------------------
 

@@ -229,8 +229,10 @@ def test_it_pickles_by_name(host):
     with host.backend("fast", on_missing="host"):
         for value in (host.scale, host.Model, host.Model(1, backend="cpu").scaled):
             bound = host.bind(value)
-            for dumps in (pickle.dumps, cloudpickle.dumps):
-                again = pickle.loads(dumps(bound))
+            protocols = range(pickle.HIGHEST_PROTOCOL + 1)
+            dumped = [pickle.dumps(bound, protocol) for protocol in protocols]
+            for data in (*dumped, cloudpickle.dumps(bound)):
+                again = pickle.loads(data)
                 assert (again.backend, again.on_missing) == ("fast", "host")
                 assert type(again(1)) is type(bound(1))
     local = backstack.BackendDispatcher(entrypoint_group="h.b", host_name="h")
@@ -274,7 +276,9 @@ def test_process_pools(script, start):
             bound = host.dispatcher.executor(pool)
             with host.backend("fast"):
                 future = bound.submit(host.scale, 4)
+                mapped = bound.map(host.scale, range(5), chunksize=2)
             assert future.result() == ("fast", 8)
+            assert list(mapped) == [("fast", 2 * x) for x in range(5)]
         print("all")
     """
     )
@@ -467,3 +471,75 @@ def test_a_worker_without_the_host_says_so(site, run_python):
     assert "'fast' cannot be put in force for host here" in message
     assert "'bindhost:dispatcher' cannot be imported: No module named 'bindhost'" in message
     assert "In worker process 'MainProcess'" in notes
+
+
+LAZY_HOST = {
+    "lazyhost/__init__.py": """
+        from lazyhost._dispatch import dispatcher
+
+        def __getattr__(name):
+            import lazyhost.functions
+            return getattr(lazyhost.functions, name)
+        """,
+    "lazyhost/_dispatch.py": """
+        import backstack
+        dispatcher = backstack.BackendDispatcher(entrypoint_group="l.b", host_name="lazyhost")
+        """,
+    "lazyhost/functions.py": """
+        import os
+        from lazyhost._dispatch import dispatcher
+
+        if "OLD" not in os.environ:
+            @dispatcher.backend_dispatch
+            def double(x):
+                return x + x
+
+            @dispatcher.backend_class
+            class Model:
+                def __init__(self, x):
+                    self.x = x
+        if os.environ.get("OLD") == "broken":
+            import no_such_module
+        """,
+}
+
+
+@pytest.mark.parametrize("old", [None, "lacking", "broken"])
+def test_a_host_that_imports_its_modules_when_needed(site, run_python, old):
+    site.write(LAZY_HOST)
+    output = run_python(
+        f"""
+        import os
+        from concurrent.futures import ProcessPoolExecutor
+        from multiprocessing import get_context
+        import lazyhost
+
+        if __name__ == "__main__":
+            lazyhost.double, lazyhost.Model  # imported here, and not in the worker
+            if {old!r}:
+                os.environ["OLD"] = {old!r}  # another version there
+            with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+                for function in (lazyhost.double, lazyhost.Model):
+                    try:
+                        result = pool.submit(lazyhost.dispatcher.bind(function), 2).result()
+                        print(getattr(result, "x", result))
+                    except Exception as error:
+                        print(type(error).__name__, error, *error.__notes__, sep="|")
+        """,
+        path=site.folder,
+    )
+    if old is None:
+        assert output == "4\n2\n"
+        return
+    why = {
+        "lacking": "'lazyhost.functions' defines no {}()",
+        "broken": "'lazyhost.functions', which defines {}(), cannot be imported: "
+        "No module named 'no_such_module'",
+    }[old]
+    for line, name in zip(output.splitlines(), ("double", "Model"), strict=True):
+        kind, message, note = line.split("|")
+        assert kind == "BackendNotInstalledError"
+        assert message == (
+            f"Backend 'cpu' cannot be put in force for lazyhost here, where {why.format(name)}"
+        )
+        assert note.startswith("In worker process 'SpawnProcess-1' (pid ")
