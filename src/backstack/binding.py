@@ -137,15 +137,20 @@ class Bound:
     ``backend`` and ``on_missing`` say what it carries.
     """
 
+    # In slots, since what is copied of a function's `__dict__` may be that of another bound one.
+    __slots__ = ("__dict__", "__weakref__", "_call", "_choice", "_function", "_kind")
+
     def __init__(self, function: Any, choice: Choice) -> None:
         self._choice = choice
         self._call: Callable[..., Any] | None = None
         self._take(function)
 
     def _take(self, function: Any) -> None:
-        self._function: Any = function
-        if isinstance(function, Exported):
-            return
+        if not isinstance(function, Exported):
+            self._look_like(function)
+        self._function: Any = function  # last: other threads may call this meanwhile
+
+    def _look_like(self, function: Any) -> None:
         functools.update_wrapper(self, function)
         self._kind: Kind = kind_of(function)
         if self._kind == "coroutine":
@@ -171,9 +176,10 @@ class Bound:
         call = self._call
         if call is None:
             scope = self._choice.scope()
-            if isinstance(self._function, Exported):
-                self._take(self._choice.function(self._function))
-            function: Any = self._function
+            function = self._function
+            if isinstance(function, Exported):
+                function = self._choice.function(function)
+                self._take(function)
             call = self._call = wrap(function, scope.around(self._kind), self._kind)
         return call(*args, **kwargs)
 

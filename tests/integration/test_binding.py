@@ -206,6 +206,39 @@ def test_it_is_re_entrant(host):
     assert host.scale(1)[0] == "cpu"
 
 
+def test_a_bound_one_is_bound_by_another_host(host):
+    other = backstack.BackendDispatcher(entrypoint_group="other.backends", host_name="other")
+    with other.register(SimpleNamespace(name="quick")), other.backend("quick"):
+        with host.backend("fast"):
+            inner = host.bind(lambda: (host.settings.backend, other.settings.backend))
+        inner.note = "kept"
+        outer = other.bind(inner)
+    assert (inner.backend, outer.backend, outer.note) == ("fast", "quick", "kept")
+    assert "bound to backend 'quick' of other" in repr(outer)
+    with other.register(SimpleNamespace(name="quick")):
+        assert outer() == ("fast", "quick")
+        assert inner() == ("fast", "cpu")
+
+
+def test_many_threads_call_what_was_unpickled(host):
+    with host.backend("fast"):
+        data = pickle.dumps(host.bind(host.scale))
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            for _ in range(200):
+                bound, ready = pickle.loads(data), threading.Barrier(8)
+
+                def call(x, bound=bound, ready=ready):
+                    ready.wait()
+                    return bound(x)
+
+                assert list(pool.map(call, range(8))) == [("fast", 2 * x) for x in range(8)]
+    finally:
+        sys.setswitchinterval(before)
+
+
 def test_an_error_comes_out_as_it_is(host):
     def fail():
         raise KeyError("mine")
