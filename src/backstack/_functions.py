@@ -75,8 +75,8 @@ _OWN = frozenset(
     for name in dir(DispatchedFunction)
     if isinstance(inspect.getattr_static(DispatchedFunction, name), property)
 )
-#: What decides which calls fit, and what is left out of them.
-_SHAPING = frozenset({"__code__", "__defaults__", "__kwdefaults__", "__signature__"})
+#: What decides which calls fit, and is not looked after by `Standing`.
+_SHAPING = frozenset({"__code__", "__defaults__"})
 # What a class has and a function has not.
 for _name in ("__slots__", "__firstlineno__", "__static_attributes__"):
     for _class in (Standing, _Slots, DispatchedFunction):

@@ -22,11 +22,10 @@ Around = Callable[[], AbstractContextManager[Any]]
 class OnBackend:
     """What the call path needs when it is not idle."""
 
-    __slots__ = ("calls", "keyword", "plans", "process", "route", "top")
+    __slots__ = ("calls", "plans", "process", "route", "top")
 
     def __init__(self, route: Any) -> None:
         self.route = route
-        self.keyword = route.keyword
         self.plans = route.plans
         self.calls = route.selector.calls(route.keyword)
         self.top = route.stack.top.get

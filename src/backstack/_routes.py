@@ -273,6 +273,12 @@ class Route(HostFunction):
             return None
         return self.without_options(attempt.kwargs) if attempt.backend is None else None
 
+    def reshape(self) -> None:
+        """The host's function is another one from now on, perhaps of another kind."""
+        self.__dict__.pop("kind", None)
+        self.__dict__.pop("host_in_force", None)
+        super().reshape()
+
     @functools.cached_property
     def kind(self) -> Kind:
         """Which kind of function the host's is."""

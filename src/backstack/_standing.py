@@ -48,6 +48,7 @@ class Standing:
     @__signature__.deleter
     def __signature__(self) -> None:
         del self._self_route.host.__signature__  # type: ignore[attr-defined]
+        self._self_route.reshape()
 
     @property
     def __wrapped__(self) -> Any:
@@ -70,10 +71,12 @@ class Standing:
     @__kwdefaults__.setter
     def __kwdefaults__(self, defaults: dict[str, Any] | None) -> None:
         self._self_route.host.__kwdefaults__ = defaults
+        self._self_route.reshape()
 
     @__kwdefaults__.deleter
     def __kwdefaults__(self) -> None:
         del self._self_route.host.__kwdefaults__
+        self._self_route.reshape()
 
     def __reduce__(self) -> str:
         return self._self_route.host.__qualname__

@@ -800,3 +800,40 @@ def test_two_hosts_may_dispatch_one_function(make_dispatcher):
     assert f(1, run_on="b") == ("b", 1)
     with pytest.raises(TypeError, match="dispatched already"):
         outer.backend_dispatch(f)
+
+
+@pytest.mark.parametrize("partial", [False, True])
+def test_a_signature_taken_away_again_is_not_remembered(dispatcher, partial):
+    def function(x, y=0):
+        return "host", x, y
+
+    f = dispatcher.backend_dispatch(name="f")(functools.partial(function) if partial else function)
+    dispatcher.register(SimpleNamespace(name="b", f=lambda x, y: ("b", x, y)))
+    assert f(x=1, y=2, backend="b") == ("b", 1, 2)
+    f.__signature__ = inspect.signature(lambda x, y, z: None)
+    with pytest.raises(TypeError, match="missing a required argument: 'z'"):
+        f(x=1, y=2, backend="b")
+    del f.__signature__
+    assert f(x=1, y=2, backend="b") == ("b", 1, 2)
+    assert f(x=1, backend="b") == ("b", 1, 0)
+
+
+def test_code_of_another_kind_is_run_as_what_it_is(dispatcher):
+    def f(x):
+        return "host", dispatcher.settings.backend
+
+    async def later(x):
+        await asyncio.sleep(0)
+        return "host", dispatcher.settings.backend
+
+    async def implementation(x):
+        return "b", x
+
+    proxy = dispatcher.backend_dispatch(name="f")(f)
+    dispatcher.register(SimpleNamespace(name="b", f=implementation))
+    assert proxy(1, backend="cpu") == ("host", "cpu")
+    proxy.__code__ = later.__code__
+    with dispatcher.backend("b"):
+        # "cpu" for a coroutine's body has to be in force when that runs.
+        assert asyncio.run(proxy(1, backend="cpu")) == ("host", "cpu")
+        assert asyncio.run(proxy(1)) == ("b", 1)
