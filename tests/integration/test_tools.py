@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from types import SimpleNamespace
 
 import pytest
 
@@ -320,3 +321,54 @@ def test_functions_and_classes_of_a_script(host, run_python):
         "def f(x): class C:",
         "__main__ __main__ (x, *, backend=None) (x, *, backend=None)",
     ]
+
+
+# -- scikit-learn --------------------------------------------------------------------------
+
+
+def test_scikit_learn_clones_and_searches_a_dispatched_estimator(make_dispatcher):
+    import numpy as np
+    from sklearn.base import BaseEstimator, ClassifierMixin, clone
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import GridSearchCV
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    class Nearest(ClassifierMixin, BaseEstimator):
+        def __init__(self, shrink=0.0):
+            self.shrink = shrink
+
+        def fit(self, x, y):
+            self.classes_ = np.unique(y)
+            centres = np.stack([x[y == label].mean(axis=0) for label in self.classes_])
+            self.centres_ = (1 - self.shrink) * centres + self.shrink * x.mean(axis=0)
+            return self
+
+        def predict(self, x):
+            distances = ((x[:, None] - self.centres_) ** 2).sum(axis=2)
+            return self.classes_[distances.argmin(axis=1)]
+
+    class Fast(Nearest):
+        pass
+
+    def scores(estimator):
+        pipeline = make_pipeline(StandardScaler(), estimator)
+        search = GridSearchCV(pipeline, {f"{pipeline.steps[-1][0]}__shrink": [0.0, 0.5]}, cv=2)
+        best = search.fit(*load_digits(return_X_y=True)).best_estimator_[-1]
+        return search.cv_results_["mean_test_score"], type(best)
+
+    expected, _ = scores(Nearest())
+    dispatcher = make_dispatcher()
+    model = dispatcher.backend_class(Nearest)
+    assert model().get_params() == {"shrink": 0.0}
+    assert repr(model(shrink=0.5)) == "Nearest(shrink=0.5)"
+    found, kind = scores(model())
+    assert kind is model
+    assert found.tolist() == expected.tolist()
+    dispatcher.register(SimpleNamespace(name="fast", Nearest=Fast))
+    fast = model(shrink=0.25, backend="fast")
+    assert (type(clone(fast)), clone(fast).get_params()) == (Fast, {"shrink": 0.25})
+    with dispatcher.backend("fast"):
+        # `clone` constructs, so it follows the choice that is in force.
+        assert type(clone(clone(model(backend="cpu")))) is Fast
+        assert scores(model(backend="cpu"))[1] is Fast
