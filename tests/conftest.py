@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import subprocess
@@ -143,3 +144,20 @@ def run_python(tmp_path):
         return done.stdout
 
     return run
+
+
+@pytest.fixture
+def left_behind():
+    """Counts the objects more that there are after so many repetitions than after a few."""
+
+    def count(repeat, times):
+        for _ in range(100):
+            repeat()
+        gc.collect()
+        before = len(gc.get_objects())
+        for _ in range(times):
+            repeat()
+        gc.collect()
+        return len(gc.get_objects()) - before
+
+    return count

@@ -1,6 +1,5 @@
 """A million scopes, and thousands of all that is made and dropped, leave nothing behind."""
 
-import gc
 from types import SimpleNamespace
 
 import pytest
@@ -18,19 +17,7 @@ def host(make_dispatcher):
     return dispatcher, f
 
 
-def left_behind(repeat, times):
-    """The objects more that there are after so many repetitions than after a few."""
-    for _ in range(100):
-        repeat()
-    gc.collect()
-    before = len(gc.get_objects())
-    for _ in range(times):
-        repeat()
-    gc.collect()
-    return len(gc.get_objects()) - before
-
-
-def test_a_million_scopes(host):
+def test_a_million_scopes(host, left_behind):
     dispatcher, f = host
     shared = dispatcher.backend("a")
 
@@ -43,7 +30,7 @@ def test_a_million_scopes(host):
     assert f() == "cpu"
 
 
-def test_ten_thousand_scopes_of_every_sort(host):
+def test_ten_thousand_scopes_of_every_sort(host, left_behind):
     dispatcher, f = host
 
     def enter():
@@ -60,7 +47,7 @@ def test_ten_thousand_scopes_of_every_sort(host):
     assert left_behind(enter, 10_000) < 100
 
 
-def test_ten_thousand_adapters(host):
+def test_ten_thousand_adapters(host, left_behind):
     dispatcher, f = host
 
     def register():
@@ -73,7 +60,7 @@ def test_ten_thousand_adapters(host):
     assert dispatcher.available_backend_names() == ["a"]
 
 
-def test_ten_thousand_functions_and_bound_ones(host):
+def test_ten_thousand_functions_and_bound_ones(host, left_behind):
     dispatcher, _ = host
 
     def decorate():
@@ -90,7 +77,7 @@ def test_ten_thousand_functions_and_bound_ones(host):
     assert list(dispatcher.functions) == ["f"]
 
 
-def test_a_thousand_classes(host):
+def test_a_thousand_classes(host, left_behind):
     dispatcher, _ = host
 
     def decorate():
@@ -100,7 +87,7 @@ def test_a_thousand_classes(host):
     assert left_behind(decorate, 1_000) < 200
 
 
-def test_two_thousand_dispatchers(make_dispatcher):
+def test_two_thousand_dispatchers(make_dispatcher, left_behind):
     def make():
         dispatcher = make_dispatcher()
         dispatcher.backend_dispatch(name="f")(lambda: "cpu")

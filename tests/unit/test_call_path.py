@@ -232,19 +232,7 @@ def test_a_finalizer_that_chooses_first_while_something_is_decorated(make_dispat
 # -- what is left behind -------------------------------------------------------------------
 
 
-def left_behind(repeat, times):
-    """The objects more that there are after the second half of so many repetitions."""
-    for _ in range(times):
-        repeat()
-    gc.collect()
-    before = len(gc.get_objects())
-    for _ in range(times):
-        repeat()
-    gc.collect()
-    return len(gc.get_objects()) - before
-
-
-def test_scopes_and_functions_leave_nothing_behind(dispatcher, f):
+def test_scopes_and_functions_leave_nothing_behind(dispatcher, f, left_behind):
     def enter():
         with dispatcher.backend("b"), dispatcher.backend("cpu"), dispatcher.trace():
             f(1)
@@ -269,7 +257,7 @@ def test_scopes_and_functions_leave_nothing_behind(dispatcher, f):
     assert python_calls(f, 1) == ["call", "plain"]
 
 
-def test_scopes_that_are_left_hand_over_hand_leave_nothing_behind(dispatcher, f):
+def test_scopes_that_are_left_hand_over_hand_leave_nothing_behind(dispatcher, f, left_behind):
     scopes = [dispatcher.backend("b")]
     scopes[0].__enter__()
 

@@ -112,11 +112,9 @@ def lines_of(function):
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_traceback_has_at_most_one_frame_of_ours(dispatcher, way, kind):
     call = getattr(make_host(dispatcher), kind)
+    args, kwargs = ((), {**way, "x": "fail"}) if "x" in way else (("fail",), way)
     with pytest.raises(Failed) as caught:
-        if "x" in way:
-            call(**{**way, "x": "fail"})
-        else:
-            call("fail", **way)
+        call(*args, **kwargs)
     frames = traceback.extract_tb(caught.value.__traceback__)
     ours = [frame for frame in frames if "backstack" in frame.filename]
     assert len(ours) <= 1, ours

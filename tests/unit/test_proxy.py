@@ -11,6 +11,7 @@ import pydoc
 import sys
 import types
 import typing
+import warnings
 from types import SimpleNamespace
 from unittest import mock
 
@@ -832,7 +833,9 @@ def test_code_of_another_kind_is_run_as_what_it_is(dispatcher):
     proxy = dispatcher.backend_dispatch(name="f")(f)
     dispatcher.register(SimpleNamespace(name="b", f=implementation))
     assert proxy(1, backend="cpu") == ("host", "cpu")
-    proxy.__code__ = later.__code__
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.13 does not like it
+        proxy.__code__ = later.__code__
     with dispatcher.backend("b"):
         # "cpu" for a coroutine's body has to be in force when that runs.
         assert asyncio.run(proxy(1, backend="cpu")) == ("host", "cpu")
