@@ -505,6 +505,21 @@ class BackendDispatcher:
         -------
         BoundExecutor
             An executor; leaving it as a context manager shuts the pool down.
+
+        Examples
+        --------
+        >>> from concurrent.futures import ThreadPoolExecutor
+        >>> from types import SimpleNamespace
+        >>> dispatcher = BackendDispatcher(entrypoint_group="demo.backends", host_name="demo")
+        >>> @dispatcher.backend_dispatch
+        ... def double(x):
+        ...     return x + x
+        >>> text = SimpleNamespace(name="text", double=lambda x: f"{x}{x}")
+        >>> with dispatcher.register(text), dispatcher.executor(ThreadPoolExecutor()) as pool:
+        ...     with dispatcher.backend("text"):
+        ...         results = pool.map(double, [1, 2])
+        ...     list(results)
+        ['11', '22']
         """
         from .binding import BoundExecutor
 
@@ -524,6 +539,19 @@ class BackendDispatcher:
         -------
         BackendPlugin
             For ``client.register_plugin``. It needs the package ``distributed``.
+
+        Raises
+        ------
+        ImportError
+            Where ``distributed`` is not installed.
+        ValueError
+            If `on_missing` is none of the three.
+
+        Examples
+        --------
+        >>> dispatcher = BackendDispatcher(entrypoint_group="demo.backends", host_name="demo")
+        >>> dispatcher.worker_plugin("cpu").name  # what takes it away again
+        'backstack-demo'
         """
         from .clusters import BackendPlugin
 
