@@ -229,6 +229,46 @@ def test_a_finalizer_that_chooses_first_while_something_is_decorated(make_dispat
     assert found == [("b", 1, 1, 2)] * 59
 
 
+# -- however much there is -----------------------------------------------------------------
+
+
+def steps(function, *args, **kwargs):
+    """How many bytecode instructions a call runs."""
+    count = 0
+
+    def note(frame, event, argument):
+        nonlocal count
+        frame.f_trace_opcodes = True
+        count += event == "opcode"
+        return note
+
+    before = sys.gettrace()
+    sys.settrace(note)
+    try:
+        function(*args, **kwargs)
+    finally:
+        sys.settrace(before)
+    return count
+
+
+def test_nothing_on_the_call_path_grows(dispatcher, f):
+    def count():
+        ways = [lambda: f(1), lambda: f(1, k=3), lambda: f(1, backend="b")]
+        with dispatcher.backend("b"):
+            f(1), f(1, k=3), f(1, backend="b")
+            on_backend = [steps(way) for way in ways]
+        return [steps(way) for way in ways], on_backend
+
+    few = count()
+    assert all(number > 5 for numbers in few for number in numbers)
+    functions = [dispatcher.backend_dispatch(name=f"f{i}")(lambda x: x) for i in range(1_000)]
+    for i in range(100):
+        dispatcher.register(SimpleNamespace(name=f"b{i}", f=theirs, f1=theirs))
+        f(1, backend=f"b{i}")
+    assert len(dispatcher.functions) == len(functions) + 1
+    assert count() == few
+
+
 # -- what is left behind -------------------------------------------------------------------
 
 
