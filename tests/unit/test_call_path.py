@@ -243,6 +243,7 @@ def steps(function, *args, **kwargs):
         return note
 
     before = sys.gettrace()
+    sys._getframe().f_trace_opcodes = True  # 3.12 reports none unless a frame asked before
     sys.settrace(note)
     try:
         function(*args, **kwargs)
