@@ -6,7 +6,8 @@ installed packages that implement the same functions and plug in through entry p
 """
 
 from . import errors
-from ._records import BackendRecord, CallRecord
+from ._call_records import CallRecord
+from ._records import BackendRecord
 from ._registrations import Registration
 from ._scopes import Scope
 from .dispatcher import BackendDispatcher

@@ -83,6 +83,10 @@ class ClassRoute(Route):
     def without_options(self, kwargs: dict[str, Any]) -> None:
         """Nothing is left out: everything goes to the constructor unchanged."""
 
+    def options_of(self, backend: Backend) -> list[str]:
+        """None: a backend's class is constructed with whatever it is called with."""
+        return []
+
     def merge_copies(self, read: bool = False) -> None:
         """There are none: nobody copies the docstring of a class."""
 

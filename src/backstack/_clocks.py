@@ -2,7 +2,7 @@
 
 import time
 
-from ._records import CallRecord
+from ._call_records import CallRecord
 
 
 class Clock:

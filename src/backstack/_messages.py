@@ -185,6 +185,13 @@ def not_implemented(
     )
 
 
+def not_dispatched(host: str, function: object, known: Iterable[str]) -> str:
+    """What is to be explained is no function of this host."""
+    if isinstance(function, str):
+        return f"{host} dispatches no function {function!r}.{did_you_mean(function, known)}"
+    return f"{host} does not dispatch {shown(function)}; explain one of its dispatched functions."
+
+
 def fell_back(
     config: Config, function: str, backend: Backend, how: str, label: str, origin: Origin
 ) -> str:

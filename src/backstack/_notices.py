@@ -6,6 +6,7 @@ from . import errors
 from ._config import Config
 from ._records import Backend
 from ._tables import Table
+from ._warn import given
 
 
 class Notices:
@@ -48,11 +49,13 @@ class Notices:
         """That the code of a backend runs that the host does not list."""
         if backend.trusted or backend.may_be_trusted:
             return
-        backend.once.warn(
-            "unlisted",
-            f"Backend {backend.shown!r}, {backend.shown_provider}, is not among those that "
-            f"{self._config.host} lists as trusted; its code runs all the same. To refuse such "
-            f"backends, set settings.trust = 'require' or {self._config.trust_variable}=require.",
-            errors.UnlistedBackendWarning,
-            self._packages,
-        )
+        with given():  # even where a call is only explained: the code is about to run
+            backend.once.warn(
+                "unlisted",
+                f"Backend {backend.shown!r}, {backend.shown_provider}, is not among those that "
+                f"{self._config.host} lists as trusted; its code runs all the same. To refuse "
+                "such backends, set settings.trust = 'require' or "
+                f"{self._config.trust_variable}=require.",
+                errors.UnlistedBackendWarning,
+                self._packages,
+            )

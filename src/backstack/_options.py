@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from . import errors
@@ -32,18 +32,29 @@ def loaded_options(function: HostFunction) -> list[Option]:
 
 def known_options(function: HostFunction) -> list[Option]:
     """The options of those implementations that were read already."""
-    host = function.callee
     options: list[Option] = []
     for backend in function.registry.loaded():
         plan = function.plans.get(backend)
-        if plan is None:
-            continue
-        for parameter in plan.own.keywords.values():
-            name = parameter.name
-            hidden = name.startswith("_") or name in ("backend", function.keyword)
-            if not hidden and name not in host.parameters:
-                options.append((backend.shown, plan.function, parameter))
+        if plan is not None:
+            parameters = plan.own.keywords
+            names = options_among(function, parameters)
+            options += [(backend.shown, plan.function, parameters[name]) for name in names]
     return options
+
+
+def options_among(function: HostFunction, names: Iterable[str]) -> list[str]:
+    """Those parameters of an implementation that are options, and public ones."""
+    known = {*function.callee.parameters, "backend", function.keyword}
+    return [name for name in names if not name.startswith("_") and name not in known]
+
+
+def options_of(function: HostFunction, backend: Backend) -> list[str]:
+    """The options of one backend, as far as they are known without any code of it running."""
+    if backend.adapter is None:
+        return options_among(function, backend.declared.options.get(function.name, ()))
+    read_what_is_there(function, backend)
+    plan = function.plans.get(backend)
+    return [] if plan is None else options_among(function, plan.own.keywords)
 
 
 def without_options(function: HostFunction, kwargs: dict[str, Any]) -> dict[str, Any] | None:
@@ -76,7 +87,7 @@ def _any_default(value: object, owners: dict[str, Any]) -> bool:
     return any(default is not MISSING and is_default(value, default) for default in owners.values())
 
 
-def _read_what_is_there(function: HostFunction, backend: Backend) -> None:
+def read_what_is_there(function: HostFunction, backend: Backend) -> None:
     """Read an implementation of a loaded adapter, unless that could run or import anything."""
     if function.name in backend.static_names():
         try:
@@ -92,7 +103,7 @@ def _owners(function: HostFunction, option: str) -> Iterator[tuple[str, Any]]:
         if function.registry.forbids(backend):
             continue
         if backend.adapter is not None:
-            _read_what_is_there(function, backend)
+            read_what_is_there(function, backend)
             continue
         if function.name in declared.exports and option in declared.options.get(function.name, {}):
             yield backend.shown, declared.options[function.name][option]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from . import _messages as messages
 from ._bodies import kind_of
 from ._choices import Selection
+from ._names import shown
 from ._records import MISSING, Backend
 from ._registry import Registry
 
@@ -74,6 +75,12 @@ class HostFunction:
             raise messages.unreadable(
                 self.registry.config, backend, self.name, str(error), label, origin
             ) from error.__cause__
+        self.registry.log.debug(
+            "%s() on backend %r: %s",
+            self.name,
+            backend.shown,
+            "not implemented" if found is MISSING else shown(found),
+        )
         plan = None if found is MISSING else self._make_plan(backend, found)
         self.plans[backend] = plan
         return plan

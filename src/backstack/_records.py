@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Mapping
-from types import MappingProxyType, ModuleType
+from types import FunctionType, MappingProxyType, ModuleType
 from typing import Any, NamedTuple
 
 from ._names import ADAPTER_FIELDS
@@ -33,6 +33,8 @@ class Declaration(NamedTuple):
         these are literals (`MISSING` where not).
     computed : bool
         Whether its labels are known only once it runs.
+    complete : bool
+        Whether it can have no exports besides those.
     """
 
     name: Any = MISSING
@@ -40,6 +42,7 @@ class Declaration(NamedTuple):
     exports: tuple[str, ...] = ()
     options: Mapping[str, dict[str, Any]] = MappingProxyType({})
     computed: bool = True
+    complete: bool = False
 
 
 UNREADABLE = Declaration()
@@ -161,6 +164,26 @@ class Backend:
             names = set(self.declared.exports) | self.static_names()
         return names - ADAPTER_FIELDS
 
+    def implements(self, function: str) -> bool | None:
+        """Whether it has that function; None where only running code of it can tell."""
+        if function in self.public_names():
+            return True
+        if self.adapter is None:
+            return False if self.declared.complete else None
+        return None if self.exports is None and self._computes(function) else False
+
+    def _computes(self, name: str) -> bool:
+        """Whether the loaded adapter may make that attribute when it is asked for."""
+        if isinstance(self.adapter, ModuleType):
+            return "__getattr__" in vars(self.adapter)
+        spaces = [vars(base) for base in type(self.adapter).__mro__]
+        return any(
+            isinstance(space.get(name), property)
+            or "__getattr__" in space
+            or isinstance(space.get("__getattribute__"), FunctionType)
+            for space in spaces
+        )
+
     def static_names(self) -> set[str]:
         """What a loaded adapter has that can be read without any code of it running."""
         adapter = self.adapter
@@ -176,46 +199,6 @@ class Backend:
             for name, value in items.items()
             if not name.startswith("_") and not isinstance(value, inert)
         }
-
-
-class CallRecord:
-    """What one dispatched call came to.
-
-    Attributes
-    ----------
-    function : str
-        The host's function.
-    chosen : str or tuple of str
-        What was in force: a canonical name, or several in order of preference.
-    chosen_by : str
-        ``"call"``, ``"scope"``, ``"setting"``, ``"variable"`` or ``"default"``.
-    ran_on : str or None
-        The backend that ran it, ``"cpu"`` for the host's own; None if nothing ran.
-    reason : str or None
-        Why it ran elsewhere than on the first choice.
-    seconds : float or None
-        How long; for coroutines and generators until their body ended. None while it runs,
-        and where nothing ran.
-    raised : bool
-        Whether it raised.
-    """
-
-    __slots__ = ("chosen", "chosen_by", "function", "raised", "ran_on", "reason", "seconds")
-
-    def __init__(self, function: str, chosen: str | tuple[str, ...], chosen_by: str) -> None:
-        self.function = function
-        self.chosen = chosen
-        self.chosen_by = chosen_by
-        self.ran_on: str | None = None
-        self.reason: str | None = None
-        self.seconds: float | None = None
-        self.raised = False
-
-    def __repr__(self) -> str:
-        return (
-            f"<CallRecord {self.function}: {self.chosen!r} chosen by {self.chosen_by}, ran on "
-            f"{self.ran_on!r}>"
-        )
 
 
 class BackendRecord(NamedTuple):
@@ -247,3 +230,13 @@ class BackendRecord(NamedTuple):
     trusted: bool
     state: str
     reason: str | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as a dictionary, for JSON.
+
+        Returns
+        -------
+        dict
+            One item per attribute.
+        """
+        return self._asdict()

@@ -336,6 +336,14 @@ class Registry:
                 reason=messages.unlisted_reason(self.config) if forbidden else backend.reason,
             )
 
+    def candidates(self) -> list[Backend]:
+        """Those that may run, also if they failed or cannot run here; loads nobody."""
+        return [
+            backend
+            for backend in self.table().backends
+            if backend.state != "refused" and not self.forbids(backend)
+        ]
+
     # -- trust -------------------------------------------------------------------------
 
     def set_trust(self, level: str) -> None:

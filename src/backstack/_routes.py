@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from . import _messages as messages
 from . import errors
 from ._bodies import Kind, kind_of, nested, wrapped
+from ._call_records import CallRecord
 from ._choices import Selection
 from ._clocks import Clock
 from ._importlib_bootstrap_alike import Around
 from ._names import CPU
 from ._plans import HostFunction
-from ._records import Backend, CallRecord
+from ._records import Backend
 from ._recursion import Recursion, explain_recursion
 from ._scopes import Scope
 from ._selecting import Selector
@@ -68,7 +69,7 @@ class Route(HostFunction):
             for attempt, around in self._attempts(label, args, kwargs, declined, None):
                 yield self._within(attempt, *around)
             return
-        record = CallRecord(self.name, CPU, "default")
+        record = CallRecord(self.name)
         for observer in observers:
             observer(record)
         try:
@@ -106,7 +107,7 @@ class Route(HostFunction):
     ) -> Iterator[tuple[Attempt, tuple[Around, ...]]]:
         """The attempts, each with what its body runs in, the outermost first."""
         if record is not None:
-            self._note_choice(record, label, self.stack.selection())
+            self._note_choice(record, label)
         if label is None:
             selection = self.selector.in_force(self.stack)
         else:
@@ -115,7 +116,7 @@ class Route(HostFunction):
             yield self._on_host(args, kwargs), ()
             return
         if record is not None:
-            self._note_choice(record, None, selection)
+            record.choose(selection, self.stack.place())
         given_up: list[tuple[Backend, str]] = []
         reasons = list(selection.skipped)
         for plan in self._plans(selection, given_up, reasons):
@@ -128,6 +129,8 @@ class Route(HostFunction):
                 return
             if plan is not declined:
                 values, keywords, dropped = plan.route(args, kwargs)
+                if record is not None:
+                    record.dropped = tuple(dropped)
                 self._warn_of_dropped(dropped, plan.backend)
                 attempt = Attempt(plan.implementation, values, keywords, plan.backend, plan.last)
                 yield attempt, self._around(plan)
@@ -138,13 +141,13 @@ class Route(HostFunction):
         self._give_up(*given_up[0], selection, reasons)
         yield self._on_host(args, kwargs), ()
 
-    def _note_choice(self, record: CallRecord, label: object, selection: Selection | None) -> None:
+    def _note_choice(self, record: CallRecord, label: object) -> None:
+        """What was asked for, before anybody looks what that is."""
+        selection = self.stack.selection()
         if label is not None:
             record.chosen, record.chosen_by = str(label), "call"
         elif selection is not None:
-            names = selection.names
-            record.chosen = names[0] if len(names) == 1 else names
-            record.chosen_by = selection.origin.kind
+            record.choose(selection, self.stack.place())
 
     def _reason(self, backend: Backend, how: str) -> str:
         return f"{backend.shown!r} {how} {self.name}()"
@@ -273,6 +276,17 @@ class Route(HostFunction):
             return None
         return self.without_options(attempt.kwargs) if attempt.backend is None else None
 
+    def explain(
+        self, label: object, args: tuple[Any, ...], kwargs: dict[str, Any], record: CallRecord
+    ) -> Backend | None:
+        """Note in `record` where a call would run, up to running it; raises as that would."""
+        attempt, _ = next(self._attempts(label, args, kwargs, None, record))
+        if attempt.backend is None:
+            kept = self._accepted(args, kwargs)
+            record.dropped = tuple(name for name in kwargs if name not in kept)
+        record.ran_on = CPU if attempt.backend is None else attempt.backend.shown
+        return attempt.backend
+
     def reshape(self) -> None:
         """The host's function is another one from now on, perhaps of another kind."""
         self.__dict__.pop("kind", None)
@@ -308,6 +322,12 @@ class Route(HostFunction):
         error = sys.exception()
         assert isinstance(error, RecursionError)
         explain_recursion(error, self, backend, own, "on")
+
+    def options_of(self, backend: Backend) -> list[str]:
+        """The options of one backend, as far as they are known without running its code."""
+        from ._options import options_of
+
+        return options_of(self, backend)
 
     # -- what others have copied -------------------------------------------------------
 

@@ -159,6 +159,8 @@ class Selector:
         for failure in failures:
             self.skip(failure)
         names = tuple(dict.fromkeys(map(self.registry.canonical, labels)))
+        order = ", then ".join(CPU if backend is None else backend.shown for backend in usable)
+        self.registry.log.debug("%s, asked for by %s: %s", ", ".join(labels), origin, order)
         skipped = tuple(map(messages.in_short, failures))
         return Selection(labels, names, tuple(usable), origin, skipped), not failures
 

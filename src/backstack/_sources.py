@@ -181,6 +181,7 @@ def _read(body: _Body, *, plain: bool = True, of_class: bool = False) -> Declara
         exports=_exports(known["__all__"], bound, literals),
         options=dict(_options(body, of_class)),
         computed=computed,
+        complete=known["__all__"] is not MISSING or not (dynamic or "__all__" in bound),
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from ._choices import Selection
 from ._locks import new_lock
+from ._warn import callers_line
 
 
 class State:
@@ -38,6 +39,8 @@ class State:
         `selection`, unless somebody observes; the call path looks plans up by this.
     on_host : bool
         Whether calls simply run on the host here, seen by nobody.
+    place : str or None
+        The file and line where a selection was put in force, if somebody observes.
     """
 
     __slots__ = (
@@ -49,6 +52,7 @@ class State:
         "on_missing",
         "own",
         "owner",
+        "place",
         "selection",
         "token",
     )
@@ -70,6 +74,7 @@ class State:
         self.on_missing: str | None = on_missing
         self.observers: tuple[Any, ...] = observers
         self.direct = None if observers else selection
+        self.place = callers_line() if observers and own[0] is not None else None
         self.on_host = self.direct is not None and self.direct.is_host
         live[weakref.ref(self, live.pop)] = None
 
@@ -225,6 +230,11 @@ class Stack:
         state = self.top.get()
         return (state and state.selection) or self.process.selection
 
+    def place(self) -> str | None:
+        """Where the innermost scope was entered that chose, if that was traced."""
+        chose = (node for node in nodes(self.top.get()) if node.own[0] is not None)
+        return next((node.place for node in chose), None)
+
     def on_missing(self) -> str:
         """What happens here when the chosen backend lacks a function."""
         state = self.top.get()
@@ -289,7 +299,7 @@ class Stack:
     def over(self, below: State | None, node: State) -> State:
         """What `node` adds, over something else, as if it had been put in force there."""
         state = State(self.process.live, node.owner, node.own, below)
-        state.token = node.token
+        state.token, state.place = node.token, node.place
         return state
 
     def put_by(self, state: State) -> bool:

@@ -2,7 +2,9 @@
 
 import sys
 import warnings
-from collections.abc import Collection, Hashable
+from collections.abc import Collection, Hashable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from types import FrameType
 
 from ._locks import new_lock
@@ -26,6 +28,10 @@ _MACHINERY = frozenset(
 
 def warn(message: str, category: type[BackstackWarning], packages: Collection[str]) -> None:
     """Warn at the first line outside backstack and the host's `packages`."""
+    collected = _collected.get()
+    if collected is not None:
+        collected.append(f"{category.__name__}: {message}")
+        return
     frame = _callers_frame(packages)
     if frame is None:
         warnings.warn(message, category, stacklevel=2)
@@ -40,6 +46,31 @@ def warn(message: str, category: type[BackstackWarning], packages: Collection[st
         module=frame.f_globals.get("__name__") or "<unknown>",
         registry=frame.f_globals.setdefault("__warningregistry__", {}),
     )
+
+
+#: Where warnings go instead, while something is only asked what it would do.
+_collected: ContextVar[list[str] | None] = ContextVar("backstack.warnings", default=None)
+
+
+@contextmanager
+def collected() -> Iterator[list[str]]:
+    """Gather the warnings that would be given in here; none counts as given."""
+    texts: list[str] = []
+    token = _collected.set(texts)
+    try:
+        yield texts
+    finally:
+        _collected.reset(token)
+
+
+@contextmanager
+def given() -> Iterator[None]:
+    """Give the warnings of in here after all, since they are about what really happens."""
+    token = _collected.set(None)
+    try:
+        yield
+    finally:
+        _collected.reset(token)
 
 
 class Once:
@@ -62,6 +93,10 @@ class Once:
         packages: Collection[str],
     ) -> None:
         """Give the warning unless one with this key was given."""
+        if _collected.get() is not None:
+            if key not in self._given:
+                warn(message, category, packages)
+            return
         if not self.take(key):
             return
         try:
@@ -72,6 +107,8 @@ class Once:
 
     def take(self, key: Hashable) -> bool:
         """Whether `key` is new; from now on it is not."""
+        if _collected.get() is not None:
+            return False
         with self._lock:
             if key in self._given:
                 return False
@@ -81,6 +118,12 @@ class Once:
     def clear(self) -> None:
         """Start afresh."""
         self._given.clear()
+
+
+def callers_line() -> str | None:
+    """The file and line outside backstack that got us here."""
+    frame = _callers_frame(())
+    return frame and f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
 def _callers_frame(packages: Collection[str]) -> FrameType | None:

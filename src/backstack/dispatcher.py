@@ -1,5 +1,6 @@
 """`BackendDispatcher`: the one object that a host library touches."""
 
+import functools
 import os
 import sys
 import weakref
@@ -7,6 +8,7 @@ from collections.abc import Callable, Mapping
 from types import EllipsisType, MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from . import _messages as messages
 from ._choices import Origin, Selection
 from ._config import ON_MISSING, Config, check_keyword, check_option, make_config, variable_labels
 from ._function_checks import check_host
@@ -23,6 +25,8 @@ from .settings import Settings, make_scope
 
 if TYPE_CHECKING:
     from .binding import Bound, BoundExecutor, Choice
+    from .coverage import Coverage
+    from .explaining import Explanation
     from .reports import BackendTable
     from .tracing import Trace
 
@@ -429,7 +433,8 @@ class BackendDispatcher:
         Returns
         -------
         Trace
-            ``with host.trace() as calls`` gives the records, a `CallRecord` each.
+            ``with host.trace() as calls`` gives the records, a `CallRecord` each;
+            ``calls.summary()`` counts them by function and backend.
 
         Examples
         --------
@@ -445,6 +450,107 @@ class BackendDispatcher:
         from .tracing import Trace
 
         return Trace(self._stack)
+
+    def explain(self, function: Any, /, *args: Any, **kwargs: Any) -> "Explanation":
+        """Where a call would run and who decided that, without running it.
+
+        The backend that the call would run on is made ready as the call would make it: it is
+        imported, and asked whether it can run here. What the call would raise is told, not
+        raised, and the warnings that it would give are told, not given, except the one
+        that the code of an unlisted backend runs. Whether a backend will decline the call
+        is only known when it runs.
+
+        Parameters
+        ----------
+        function : callable or str
+            A dispatched function or class, a `functools.partial` or another wrapper of one, or
+            its name.
+        *args, **kwargs
+            The arguments of the call, ``backend=`` included.
+
+        Returns
+        -------
+        Explanation
+            Prints as text, in a notebook as HTML.
+
+        Raises
+        ------
+        TypeError
+            If this host does not dispatch `function`.
+
+        Examples
+        --------
+        >>> from types import SimpleNamespace
+        >>> dispatcher = BackendDispatcher(entrypoint_group="demo.backends", host_name="demo")
+        >>> @dispatcher.backend_dispatch
+        ... def double(x, verbose=False):
+        ...     return x + x
+        >>> with dispatcher.register(SimpleNamespace(name="text", double=lambda x: f"{x}{x}")):
+        ...     with dispatcher.backend("text"):
+        ...         dispatcher.explain(double, 4, verbose=True)
+        double() would run on 'text'.
+          chosen   'text', by a 'with' scope
+          from     an adapter registered by hand
+          dropped  'verbose'
+          warning  DroppedArgumentWarning: Backend 'text' does not know 'verbose' of double();
+                   it is left out.
+        """
+        from .explaining import explain
+
+        route, args, kwargs = self._explained(function, args, kwargs)
+        return explain(route, args, kwargs)
+
+    def _explained(
+        self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Route, tuple[Any, ...], dict[str, Any]]:
+        """The route of `function`, however wrapped, and with which arguments it is called."""
+        found = function
+        if isinstance(found, str):
+            found = self.functions.get(found)
+        while found is not None:
+            route = self._route(found)
+            if route is not None:
+                return route, args, kwargs
+            if isinstance(found, functools.partial):
+                args, kwargs = (*found.args, *args), {**found.keywords, **kwargs}
+                found = found.func
+            else:
+                found = getattr(found, "__wrapped__", None)
+        raise TypeError(messages.not_dispatched(self._config.host, function, self.functions))
+
+    def coverage(self) -> "Coverage":
+        """Which backend implements which function, importing none.
+
+        What is installed is read from its source. Refused backends are not in it.
+
+        Returns
+        -------
+        Coverage
+            Prints as a table, in a notebook as HTML; also as Markdown and as a picture.
+
+        Examples
+        --------
+        >>> from types import SimpleNamespace
+        >>> dispatcher = BackendDispatcher(entrypoint_group="demo.backends", host_name="demo")
+        >>> @dispatcher.backend_dispatch
+        ... def double(x):
+        ...     return x + x
+        >>> @dispatcher.backend_dispatch
+        ... def half(x):
+        ...     return x / 2
+        >>> def in_blocks(x, block_size=8):
+        ...     return x + x
+        >>> with dispatcher.register(SimpleNamespace(name="blocks", double=in_blocks)):
+        ...     dispatcher.coverage()
+        function  blocks
+        --------  ----------------
+        double    yes (block_size)
+        half      -
+                  1 of 2
+        """
+        from .coverage import make_coverage
+
+        return make_coverage(self._config.host, self._alive(), self._registry.candidates())
 
     # -- for work that runs elsewhere --------------------------------------------------
 

@@ -1,62 +1,185 @@
-"""Records as tables, for a terminal and for a notebook."""
+"""Records as tables, for a terminal, a notebook and a document."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from ._records import BackendRecord
 
-_COLUMNS = ("name", "aliases", "functions", "distribution", "version", "trusted", "state", "reason")
+_WIDTH = 88  # characters, of texts that are wrapped
+_LEFT = 'style="text-align: left"'
 
 
-class BackendTable(tuple[BackendRecord, ...]):
+class Record(Protocol):
+    """What a row of a table shows."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """One item per column, and perhaps others."""
+        ...
+
+
+R = TypeVar("R", bound=Record)
+
+
+class Tabular:
+    """What several records have in common: they print as a table.
+
+    Attributes
+    ----------
+    columns : tuple of str
+        What is shown of each.
+    nothing : str
+        What is shown if there are none.
+    longest : int or None
+        How many rows are printed at most; of more, some in the middle are left out.
+    """
+
+    __slots__ = ()
+
+    columns: tuple[str, ...] = ()
+    nothing = ""
+    longest: int | None = None
+
+    def __iter__(self) -> Iterator[Any]:
+        raise NotImplementedError
+
+    def as_dicts(self) -> list[dict[str, Any]]:
+        """The records as dictionaries, for JSON or a data frame.
+
+        Returns
+        -------
+        list of dict
+            One per record.
+        """
+        return [record.as_dict() for record in self]
+
+    def _rows(self) -> list[list[Any]]:
+        return [[row[column] for column in self.columns] for row in self.as_dicts()]
+
+    def __repr__(self) -> str:
+        rows = self._rows()
+        return render_text(self.columns, rows, self.longest) if rows else self.nothing
+
+    def _repr_html_(self) -> str:
+        rows = self._rows()
+        if not rows:
+            return f"<p>{escape(self.nothing)}</p>"
+        return render_html(self.columns, rows, self.longest)
+
+
+class RecordTable(Tabular, tuple[R, ...]):
+    """A tuple of records that prints as a table."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[R]:
+        return tuple.__iter__(self)
+
+    def __repr__(self) -> str:
+        return Tabular.__repr__(self)
+
+
+class BackendTable(RecordTable[BackendRecord]):
     """The backends of a host, one record each; prints as a table."""
 
     __slots__ = ()
 
-    def _rows(self) -> list[list[Any]]:
-        return [[getattr(record, column) for column in _COLUMNS] for record in self]
+    columns = (
+        "name",
+        "aliases",
+        "functions",
+        "distribution",
+        "version",
+        "trusted",
+        "state",
+        "reason",
+    )
+    nothing = "No backends are installed."
 
-    def __repr__(self) -> str:
-        return render_text(_COLUMNS, self._rows()) if self else "No backends are installed."
 
-    def _repr_html_(self) -> str:
-        return render_html(_COLUMNS, self._rows()) if self else "<p>No backends are installed.</p>"
-
-
-def render_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+def render_text(
+    columns: Sequence[str], rows: Sequence[Sequence[Any]], longest: int | None = None
+) -> str:
     """An aligned table; columns with nothing in them are left out."""
-    kept, cells = _cells(columns, rows)
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)] if cells else []
+    head, *body = _cells(columns, rows)
+    widths = [max(map(len, column)) for column in zip(head, *body, strict=True)]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in cells
+        for row in body
     ]
+    title = "  ".join(cell.ljust(width) for cell, width in zip(head, widths, strict=True)).rstrip()
     rule = "  ".join("-" * width for width in widths)
-    return "\n".join([lines[0], rule, *lines[1:]]) if kept else ""
+    return "\n".join([title, rule, *_shortened(lines, longest, "... {} more ...")])
 
 
-def render_html(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+def render_html(
+    columns: Sequence[str], rows: Sequence[Sequence[Any]], longest: int | None = None
+) -> str:
     """The same as an HTML table."""
-    _, (head, *body) = _cells(columns, rows)
-    lines = [_html_row(head, "th"), *(_html_row(row, "td") for row in body)]
-    return f"<table>\n{chr(10).join(lines)}\n</table>"
+    head, *body = _cells(columns, rows)
+    more = f'<tr><td colspan="{len(head)}" {_LEFT}>... {{}} more ...</td></tr>'
+    lines = _shortened([_html_row(row, "td") for row in body], longest, more)
+    return "\n".join(["<table>", _html_row(head, "th"), *lines, "</table>"])
+
+
+def render_markdown(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """The same as a Markdown table, as GitHub and MyST read it."""
+    head, *body = _cells(columns, rows)
+    lines = [head, ["---"] * len(head), *body]
+    return "\n".join(f"| {' | '.join(map(_escaped_markdown, line))} |" for line in lines)
+
+
+def render_facts(headline: str, facts: Iterable[tuple[str, str]]) -> str:
+    """A sentence, and what there is to know about it."""
+    pairs = list(facts)
+    width = max((len(name) for name, _ in pairs), default=0)
+    lines = [headline]
+    for name, text in pairs:
+        paragraphs = [
+            line
+            for paragraph in text.splitlines()
+            for line in textwrap.wrap(
+                paragraph, _WIDTH - width - 4, break_long_words=False, break_on_hyphens=False
+            )
+        ]
+        for label, line in zip([name, *[""] * len(paragraphs)], paragraphs, strict=False):
+            lines.append(f"  {label:<{width}}  {line}")
+    return "\n".join(lines)
+
+
+def render_facts_html(headline: str, facts: Iterable[tuple[str, str]]) -> str:
+    """The same as HTML."""
+    rows = [
+        f"<tr><th {_LEFT}>{escape(name)}</th><td {_LEFT}>{escape(text)}</td></tr>"
+        for name, text in facts
+    ]
+    return "\n".join([f"<p><strong>{escape(headline)}</strong></p>", "<table>", *rows, "</table>"])
+
+
+def _shortened(lines: list[str], longest: int | None, more: str) -> list[str]:
+    if longest is None or len(lines) <= longest:
+        return lines
+    last = longest // 4
+    first = longest - last
+    return [*lines[:first], more.format(f"{len(lines) - longest:,}"), *lines[-last:]]
 
 
 def _html_row(cells: Sequence[str], tag: str) -> str:
-    inner = "".join(f'<{tag} style="text-align: left">{escape(cell)}</{tag}>' for cell in cells)
+    inner = "".join(f"<{tag} {_LEFT}>{escape(cell)}</{tag}>" for cell in cells)
     return f"<tr>{inner}</tr>"
 
 
-def _cells(
-    columns: Sequence[str], rows: Iterable[Sequence[Any]]
-) -> tuple[list[int], list[list[str]]]:
+def _escaped_markdown(cell: str) -> str:
+    return cell.replace("\\", "\\\\").replace("|", "\\|")
+
+
+def _cells(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[list[str]]:
     shown = [[_cell(value) for value in row] for row in rows]
     kept = [i for i in range(len(columns)) if not shown or any(row[i] for row in shown)]
-    table = [list(columns), *shown]
-    return kept, [[row[i] for i in kept] for row in table]
+    return [[row[i] for i in kept] for row in [list(columns), *shown]]
 
 
 def _cell(value: Any) -> str:

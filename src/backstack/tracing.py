@@ -3,17 +3,75 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
-from ._records import CallRecord
+from ._call_records import CallRecord
 from ._stack import Stack
-from .reports import render_text
-
-_COLUMNS = ("function", "chosen", "chosen_by", "ran_on", "seconds", "raised", "reason")
+from .reports import RecordTable, Tabular
 
 
-class Calls(Sequence[CallRecord]):
+class CallSummary(NamedTuple):
+    """What the calls of one function on one backend came to.
+
+    Attributes
+    ----------
+    function : str
+        The host's function.
+    ran_on : str or None
+        The backend, ``"cpu"`` for the host's own; None for calls of which nothing ran.
+    calls : int
+        How many.
+    seconds : float
+        How long in all, without those that have not ended.
+    fallbacks : int
+        How many of them ran on the host though nobody had chosen it.
+    raised : int
+        How many raised.
+    """
+
+    function: str
+    ran_on: str | None
+    calls: int
+    seconds: float
+    fallbacks: int
+    raised: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as a dictionary, for JSON.
+
+        Returns
+        -------
+        dict
+            One item per attribute.
+        """
+        return self._asdict()
+
+
+class TraceSummary(RecordTable[CallSummary]):
+    """What the calls in a trace came to, by function and backend; prints as a table."""
+
+    __slots__ = ()
+
+    columns = ("function", "ran_on", "calls", "seconds", "fallbacks", "raised")
+    nothing = "No calls."
+
+
+class Calls(Tabular, Sequence[CallRecord]):
     """The calls that a trace saw, in the order in which they began; grows while it is active."""
+
+    columns = (
+        "function",
+        "chosen",
+        "chosen_by",
+        "where",
+        "ran_on",
+        "seconds",
+        "raised",
+        "dropped",
+        "reason",
+    )
+    nothing = "No calls."
+    longest = 60
 
     def __init__(self) -> None:
         self._records: list[CallRecord] = []
@@ -31,8 +89,44 @@ class Calls(Sequence[CallRecord]):
     def __iter__(self) -> Iterator[CallRecord]:
         return iter(list(self._records))
 
-    def __repr__(self) -> str:
-        return render_text(_COLUMNS, [[getattr(r, c) for c in _COLUMNS] for r in self])
+    def summary(self) -> TraceSummary:
+        """The calls so far, counted by function and by the backend that ran them.
+
+        Returns
+        -------
+        TraceSummary
+            A `CallSummary` for each function and backend, sorted.
+
+        Examples
+        --------
+        >>> from backstack import BackendDispatcher
+        >>> dispatcher = BackendDispatcher(entrypoint_group="demo.backends", host_name="demo")
+        >>> @dispatcher.backend_dispatch
+        ... def double(x):
+        ...     return x + x
+        >>> with dispatcher.trace() as calls:
+        ...     _ = double(2), double(3)
+        >>> calls.summary()  # doctest: +ELLIPSIS
+        function  ran_on  calls  seconds   fallbacks  raised
+        --------  ------  -----  --------  ---------  ------
+        double    cpu     2      0.0...  0          0
+        """
+        groups: dict[tuple[str, str | None], list[CallRecord]] = {}
+        for record in self:
+            groups.setdefault((record.function, record.ran_on), []).append(record)
+        return TraceSummary(
+            CallSummary(
+                function=function,
+                ran_on=ran_on,
+                calls=len(records),
+                seconds=sum(record.seconds or 0.0 for record in records),
+                fallbacks=sum(record.fell_back for record in records),
+                raised=sum(record.raised for record in records),
+            )
+            for (function, ran_on), records in sorted(
+                groups.items(), key=lambda item: (item[0][0], item[0][1] or "")
+            )
+        )
 
 
 class Trace:

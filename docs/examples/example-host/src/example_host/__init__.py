@@ -1,6 +1,6 @@
 """Scores, embeddings and summaries of data matrices, in NumPy or on an installed backend."""
 
-from example_host._backends import backend, backends, bind, settings, trace
+from example_host._backends import backend, backends, bind, explain, settings, trace
 from example_host.functions import compute_score, embed, summarize
 from example_host.neighbors import Neighborhood
 
@@ -11,6 +11,7 @@ __all__ = [
     "bind",
     "compute_score",
     "embed",
+    "explain",
     "settings",
     "summarize",
     "trace",

@@ -35,4 +35,4 @@ backend_dispatch = dispatcher.backend_dispatch
 backend_class = dispatcher.backend_class
 settings = dispatcher.settings
 backend, backends = dispatcher.backend, dispatcher.backends
-trace, bind = dispatcher.trace, dispatcher.bind
+explain, trace, bind = dispatcher.explain, dispatcher.trace, dispatcher.bind

@@ -1,0 +1,53 @@
+"""Pictures, for which matplotlib is imported when one is asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from .coverage import Coverage
+
+_COLORS = {True: "#2e8b57", None: "#e0b040", False: "#e8e8e8"}
+_WORDS = {True: "implemented", None: "not known", False: "not implemented"}
+_SQUARE = 0.32  # inches
+
+
+def draw_coverage(coverage: Coverage, ax: Axes | None) -> Axes:
+    """Draw who implements what, functions from top to bottom and backends side by side."""
+    try:
+        import matplotlib.pyplot as plt
+        from matplotlib.patches import Patch, Rectangle
+    except ImportError as error:
+        raise ImportError(
+            "Drawing needs matplotlib: pip install 'backstack[plot]'", name="matplotlib"
+        ) from error
+    functions, backends = coverage.functions, coverage.backends
+    if ax is None:
+        longest = max(map(len, functions), default=0)
+        width = 1.8 + 0.08 * longest + _SQUARE * len(backends)
+        height = 1.2 + _SQUARE * len(functions)
+        _, ax = plt.subplots(figsize=(width, height), layout="constrained")
+    told: dict[bool | None, Any] = {}
+    for row, function in enumerate(functions):
+        for column, backend in enumerate(backends):
+            implemented = coverage.implemented(function, backend)
+            options = coverage.options(function, backend)
+            color = _COLORS[implemented]
+            ax.add_patch(Rectangle((column - 0.45, row - 0.45), 0.9, 0.9, color=color, lw=0))
+            if options:
+                ax.text(column, row, str(len(options)), ha="center", va="center", color="white")
+            told[implemented] = Patch(color=color, label=_WORDS[implemented])
+    ax.set_xlim(-0.5, max(len(backends), 1) - 0.5)
+    ax.set_ylim(max(len(functions), 1) - 0.5, -0.5)
+    ax.set_aspect("equal")
+    ax.set_xticks(range(len(backends)), backends, rotation=60, ha="right", rotation_mode="anchor")
+    ax.set_yticks(range(len(functions)), functions)
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    ax.set_title(coverage.host)
+    if told:
+        handles = [told[key] for key in _COLORS if key in told]
+        ax.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.02, 1), frameon=False)
+    return ax
