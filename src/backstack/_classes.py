@@ -40,6 +40,8 @@ class ClassRoute(Route):
         The call path.
     """
 
+    by_name = False  # a backend's class is constructed with whatever the host's is called with
+
     def __init__(
         self,
         host_class: type,
@@ -82,10 +84,6 @@ class ClassRoute(Route):
 
     def without_options(self, kwargs: dict[str, Any]) -> None:
         """Nothing is left out: everything goes to the constructor unchanged."""
-
-    def options_of(self, backend: Backend) -> list[str]:
-        """None: a backend's class is constructed with whatever it is called with."""
-        return []
 
     def merge_copies(self, read: bool = False) -> None:
         """There are none: nobody copies the docstring of a class."""

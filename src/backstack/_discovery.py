@@ -33,16 +33,38 @@ def _order(provider: Provider) -> tuple[bool, str, str]:
     return name is None, normalize_distribution(name or ""), provider.object_ref
 
 
-def _providers(group: str, log: logging.Logger) -> Iterator[Provider]:
-    seen: set[tuple[str, str]] = set()
+def groups(log: logging.Logger) -> set[str]:
+    """Every entry-point group that some installed distribution has anything in."""
+    return {group for _, text in _texts("", log) for group, _, _ in _lines(text)}
+
+
+def entry_points(group: str, log: logging.Logger) -> list[tuple[str, str]]:
+    """The entry points in a group: names and object references, sorted."""
+    return sorted(
+        {
+            (name, reference)
+            for _, text in _texts(group, log)
+            for section, name, reference in _lines(text)
+            if section == group
+        }
+    )
+
+
+def _texts(group: str, log: logging.Logger) -> Iterator[tuple[metadata.Distribution, str]]:
+    """Each distribution that may have something in the group, with the text that says so."""
     for distribution in _distributions(log):
         try:
             text = distribution.read_text("entry_points.txt") or ""
         except Exception as error:
             log.debug("Passed over unreadable entry points: %r", error)
             continue
-        if group not in text:
-            continue
+        if group in text:
+            yield distribution, text
+
+
+def _providers(group: str, log: logging.Logger) -> Iterator[Provider]:
+    seen: set[tuple[str, str]] = set()
+    for distribution, text in _texts(group, log):
         name, version = _identity(distribution)
         if name is not None and _is_shadowed(distribution, name, version):
             continue
@@ -70,16 +92,22 @@ def _distributions(log: logging.Logger) -> Iterator[metadata.Distribution]:
 def _adapters(text: str, group: str) -> dict[str, list[str]]:
     """Each object reference in the group, with the names of its entry points."""
     found: dict[str, list[str]] = {}
+    for section, name, reference in _lines(text):
+        if section == group:
+            found.setdefault(reference, []).append(name)
+    return found
+
+
+def _lines(text: str) -> Iterator[tuple[str, str, str]]:
+    """Each entry point: its group, its name, its object reference."""
     section = None
     for raw in text.splitlines():
         line = raw.strip()
         if line.startswith("[") and line.endswith("]"):
             section = line[1:-1].strip()
-        elif section == group and "=" in line and line[0] not in "#;":
+        elif section is not None and "=" in line and line[0] not in "#;":
             name, _, value = line.partition("=")
-            reference = "".join(value.partition("[")[0].split())  # without extras
-            found.setdefault(reference, []).append(name.strip())
-    return found
+            yield section, name.strip(), "".join(value.partition("[")[0].split())  # no extras
 
 
 def _identity(distribution: metadata.Distribution) -> tuple[str | None, str | None]:

@@ -88,6 +88,11 @@ def _annotation(parameter: inspect.Parameter) -> str:
     return " ".join(text.split())
 
 
+def documents(function: Callable[..., Any], name: str) -> bool:
+    """Whether the docstring of `function` describes that parameter."""
+    return bool(_documented(function, name)[1])
+
+
 def _documented(function: Callable[..., Any], name: str) -> tuple[str, list[str]]:
     """The type and the text that a backend's own docstring has for a parameter."""
     text = inspect.getdoc(function)

@@ -14,21 +14,26 @@ _WORDS = {True: "implemented", None: "not known", False: "not implemented"}
 _SQUARE = 0.32  # inches
 
 
+def save_coverage(coverage: Coverage, path: str) -> None:
+    """Draw into a file, without the state that interactive figures have."""
+    _import_matplotlib()
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=_size(coverage), layout="constrained")
+    draw_coverage(coverage, figure.subplots())
+    figure.savefig(path)
+
+
 def draw_coverage(coverage: Coverage, ax: Axes | None) -> Axes:
     """Draw who implements what, functions from top to bottom and backends side by side."""
-    try:
-        import matplotlib.pyplot as plt
-        from matplotlib.patches import Patch, Rectangle
-    except ImportError as error:
-        raise ImportError(
-            "Drawing needs matplotlib: pip install 'backstack[plot]'", name="matplotlib"
-        ) from error
+    _import_matplotlib()
+    from matplotlib.patches import Patch, Rectangle
+
     functions, backends = coverage.functions, coverage.backends
     if ax is None:
-        longest = max(map(len, functions), default=0)
-        width = 1.8 + 0.08 * longest + _SQUARE * len(backends)
-        height = 1.2 + _SQUARE * len(functions)
-        _, ax = plt.subplots(figsize=(width, height), layout="constrained")
+        import matplotlib.pyplot as plt
+
+        _, ax = plt.subplots(figsize=_size(coverage), layout="constrained")
     told: dict[bool | None, Any] = {}
     for row, function in enumerate(functions):
         for column, backend in enumerate(backends):
@@ -51,3 +56,19 @@ def draw_coverage(coverage: Coverage, ax: Axes | None) -> Axes:
         handles = [told[key] for key in _COLORS if key in told]
         ax.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.02, 1), frameon=False)
     return ax
+
+
+def _size(coverage: Coverage) -> tuple[float, float]:
+    """Width and height in inches, so that squares come out as large whatever their number."""
+    longest = max(map(len, coverage.functions), default=0)
+    width = 2.2 + 0.08 * longest + _SQUARE * len(coverage.backends)
+    return width, 1.4 + _SQUARE * len(coverage.functions)
+
+
+def _import_matplotlib() -> None:
+    try:
+        import matplotlib  # noqa: F401  only whether it is there
+    except ImportError as error:
+        raise ImportError(
+            "Drawing needs matplotlib: pip install 'backstack[plot]'", name="matplotlib"
+        ) from error

@@ -78,14 +78,14 @@ def normalize_distribution(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
+def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     """The one of `known` that was probably meant by `name`, whatever its case."""
     import difflib
 
     folded: dict[str, str] = {}
     for candidate in sorted(known):
         folded.setdefault(candidate.lower(), candidate)
-    match = difflib.get_close_matches(name.lower(), folded, n=1)
+    match = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=cutoff)
     return folded[match[0]] if match else None
 
 

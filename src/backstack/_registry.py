@@ -7,7 +7,7 @@ changes; readers take no lock. Foreign code (an adapter's import, its constructo
 
 import importlib
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection
 from typing import Any
 
 from . import _messages as messages
@@ -319,22 +319,35 @@ class Registry:
             if backend.state in ("found", "loaded") and not self.forbids(backend)
         }
 
-    def records(self, functions: Iterable[str]) -> Iterator[BackendRecord]:
-        """What is known of every backend, loading none."""
-        known = set(functions)
-        for backend in sorted(self.table().backends, key=lambda backend: backend.shown):
-            provider = backend.provider
-            forbidden = backend.refusal is None and self.forbids(backend)
-            yield BackendRecord(
-                name=backend.shown,
-                aliases=tuple(alias for alias in backend.aliases if alias != backend.shown),
-                functions=tuple(sorted(backend.public_names() & known)),
-                distribution=provider.distribution if provider else None,
-                version=provider.version if provider else None,
-                trusted=backend.trusted and backend.refusal is None,
-                state="refused" if forbidden else backend.state,
-                reason=messages.unlisted_reason(self.config) if forbidden else backend.reason,
-            )
+    def by_name(self) -> list[Backend]:
+        """Everybody who is there; loads nobody."""
+        return sorted(self.table().backends, key=lambda backend: backend.shown)
+
+    def record(self, backend: Backend, functions: Collection[str]) -> BackendRecord:
+        """What is known of a backend."""
+        provider = backend.provider
+        forbidden = backend.refusal is None and self.forbids(backend)
+        return BackendRecord(
+            name=backend.shown,
+            aliases=tuple(alias for alias in backend.aliases if alias != backend.shown),
+            functions=tuple(sorted(backend.public_names().intersection(functions))),
+            distribution=provider.distribution if provider else None,
+            version=provider.version if provider else None,
+            trusted=backend.trusted and backend.refusal is None,
+            state="refused" if forbidden else backend.state,
+            reason=messages.unlisted_reason(self.config) if forbidden else backend.reason,
+        )
+
+    def problem_with(self, label: str, origin: Origin) -> Exception | None:
+        """Why `label` cannot be chosen, as far as that is known without loading anybody."""
+        if label == CPU or label in self.config.reserved or self.find(label) is not None:
+            try:
+                self.resolve(label, origin)
+            except errors.BackendError as error:
+                return error
+            return None
+        computed = any(b.adapter is None and b.declared.computed for b in self.candidates())
+        return None if computed else self._absent(label, origin)
 
     def candidates(self) -> list[Backend]:
         """Those that may run, also if they failed or cannot run here; loads nobody."""

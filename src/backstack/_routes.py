@@ -47,7 +47,15 @@ class Attempt(NamedTuple):
 
 
 class Route(HostFunction):
-    """Where the calls of one host function go."""
+    """Where the calls of one host function go.
+
+    Attributes
+    ----------
+    by_name : bool
+        Whether arguments reach backends by the names that the host gives them.
+    """
+
+    by_name = True
 
     def __init__(
         self, host: Callable[..., Any], name: str, keyword: str, selector: Selector, stack: Stack
@@ -322,12 +330,6 @@ class Route(HostFunction):
         error = sys.exception()
         assert isinstance(error, RecursionError)
         explain_recursion(error, self, backend, own, "on")
-
-    def options_of(self, backend: Backend) -> list[str]:
-        """The options of one backend, as far as they are known without running its code."""
-        from ._options import options_of
-
-        return options_of(self, backend)
 
     # -- what others have copied -------------------------------------------------------
 

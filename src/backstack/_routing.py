@@ -157,7 +157,7 @@ class Plan:
         own = self.own
         if own.takes_anything:
             return True
-        if len(args) > self._prefix and not self._takes_rest():
+        if len(args) > self._prefix and not self.takes_rest():
             return False
         if not all(self._takes_as_it_is(name, bound) for name in kwargs):
             return False
@@ -180,7 +180,7 @@ class Plan:
         """Pass each argument by its name, in whatever way the implementation takes it."""
         host, own = self._host, self.own
         rest = bound.get(host.var_positional or "", ())
-        if rest and not self._takes_rest():
+        if rest and not self.takes_rest():
             raise TypeError(
                 f"{self.host_name}() on backend {self.backend.shown!r} takes no further "
                 f"positional arguments: its implementation has no *args where the host's "
@@ -204,7 +204,8 @@ class Plan:
         positional = self._positional(named, len(args), bool(rest))
         return (*positional, *rest), {**named, **loose}, dropped
 
-    def _takes_rest(self) -> bool:
+    def takes_rest(self) -> bool:
+        """Whether the implementation takes what is bound to the host's ``*args``."""
         own = self.own
         return own.var_positional is not None and (
             self._prefix == len(own.positional) == len(self._host.positional)

@@ -33,9 +33,10 @@ def read_declaration(module: str, attribute: str) -> Declaration:
     Never raises: a source that cannot be found, decoded or parsed tells nothing.
     """
     try:
-        source = _source(module)
-        if source is None:
+        found = source_of(module)
+        if found is None:
             return UNREADABLE
+        source, _ = found
         if len(source) > _LARGEST:
             return _read(_parse(_skeleton(source)), plain=False) if not attribute else UNREADABLE
         body = _parse(source)
@@ -44,13 +45,15 @@ def read_declaration(module: str, attribute: str) -> Declaration:
         return UNREADABLE
 
 
-def _source(module: str) -> str | None:
+def source_of(module: str) -> tuple[str, bool] | None:
+    """The source of a module, found without importing its parents; and whether it is a package."""
     spec = _find_spec(module)
     if spec is None or spec.loader is None:
         return None
     get_source = getattr(spec.loader, "get_source", None)
     source = get_source(module) if get_source is not None else None
-    return source if isinstance(source, str) else None
+    is_package = spec.submodule_search_locations is not None
+    return (source, is_package) if isinstance(source, str) else None
 
 
 def _parse(source: str) -> _Body:

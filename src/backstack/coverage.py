@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ._options import options_of
 from ._records import Backend
 from ._routes import Route
 from .reports import render_markdown, render_text
@@ -167,7 +168,7 @@ class Coverage:
         Returns
         -------
         matplotlib.axes.Axes
-            What it is drawn in; ``.figure.savefig(...)`` keeps it.
+            What it is drawn in.
 
         Raises
         ------
@@ -177,6 +178,23 @@ class Coverage:
         from ._drawing import draw_coverage
 
         return draw_coverage(self, ax)
+
+    def save_plot(self, path: str) -> None:
+        """Draw it into a file.
+
+        Parameters
+        ----------
+        path : str
+            Where to; what it ends with decides the format, as in ``coverage.png``.
+
+        Raises
+        ------
+        ImportError
+            Where matplotlib is not installed.
+        """
+        from ._drawing import save_coverage
+
+        save_coverage(self, path)
 
     @property
     def _nothing(self) -> str:
@@ -240,4 +258,5 @@ def _cell(route: Route, backend: Backend) -> Cell:
         implemented: bool | None = route.plans[backend] is not None
     else:
         implemented = backend.implements(route.name)
-    return Cell(implemented, tuple(route.options_of(backend)) if implemented else ())
+    known = implemented and route.by_name
+    return Cell(implemented, tuple(options_of(route, backend)) if known else ())

@@ -425,7 +425,8 @@ class BackendDispatcher:
         """
         from .reports import BackendTable
 
-        return BackendTable(self._registry.records(self.functions))
+        registry, functions = self._registry, self.functions
+        return BackendTable(registry.record(b, functions) for b in registry.by_name())
 
     def trace(self) -> "Trace":
         """A context manager that records every dispatched call made inside it.

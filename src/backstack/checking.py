@@ -1,0 +1,248 @@
+"""What is wrong with an adapter, as far as that shows without calling its functions."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal, NamedTuple
+
+from . import errors
+from ._bodies import kind_of
+from ._choices import Origin, Selection
+from ._docstrings import documents
+from ._eager_imports import eager_imports
+from ._names import CPU, did_you_mean, nearest
+from ._options import options_among
+from ._records import Backend
+from ._registry import Registry
+from ._routes import Route
+from ._routing import EMPTY, POSITIONAL_ONLY, Callee, Plan
+from ._self_calls import calls_back
+from ._trust import adapter_module
+from ._warn import collected
+from .reports import RecordTable
+
+Severity = Literal["error", "warning", "note"]
+
+_NEARLY_THE_SAME = 0.85  # as `difflib` counts: one letter of six or more
+
+_ORIGIN = Origin("query", "check_adapter")
+
+
+class Finding(NamedTuple):
+    """One thing about an adapter that its authors should know.
+
+    Attributes
+    ----------
+    severity : str
+        ``"error"``: calls fail. ``"warning"``: it works, and somebody will be surprised.
+        ``"note"``: nothing is wrong.
+    code : str
+        What kind of finding it is, in a word or two with hyphens.
+    function : str or None
+        The host's function that it is about.
+    message : str
+        A sentence.
+    """
+
+    severity: Severity
+    code: str
+    function: str | None
+    message: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as a dictionary, for JSON.
+
+        Returns
+        -------
+        dict
+            One item per attribute.
+        """
+        return self._asdict()
+
+
+class Findings(RecordTable[Finding]):
+    """What is to be said of an adapter, the worst first; prints as a table."""
+
+    __slots__ = ()
+
+    columns = ("severity", "code", "function", "message")
+    nothing = "Nothing to complain of."
+
+    @property
+    def ok(self) -> bool:
+        """Whether there are only notes among them."""
+        return all(finding.severity == "note" for finding in self)
+
+
+def check_adapter(registry: Registry, routes: Sequence[Route], label: str) -> Findings:
+    """Look at everything that an adapter promises, loading it."""
+    order = {"error": 0, "warning": 1, "note": 2}
+    found = dict.fromkeys(_checked(registry, routes, label))
+    return Findings(sorted(found, key=lambda finding: order[finding.severity]))
+
+
+def _checked(registry: Registry, routes: Sequence[Route], label: str) -> Iterator[Finding]:
+    backend = registry.resolve(label, _ORIGIN) if label != CPU else None
+    if backend is None:
+        raise ValueError(f"{CPU!r} is {registry.config.host}'s own implementation, no adapter.")
+    with collected():
+        try:
+            registry.prepare(backend, label, _ORIGIN)
+        except errors.BackendUnavailableError as error:
+            yield Finding("warning", "unavailable", None, f"It cannot run here: {error.reason}.")
+        except (errors.BackendError, errors.BackstackWarning) as error:
+            yield Finding("error", _code(error), None, str(error))
+            return
+    yield from _of_labels(registry, backend)
+    yield from _of_exports(registry, backend, routes)
+    for route in routes:
+        yield from _of_function(backend, route)
+    yield from _of_imports(registry, backend, routes)
+
+
+def _code(error: Exception) -> str:
+    return {
+        errors.UntrustedBackendError: "untrusted",
+        errors.UnlistedBackendWarning: "unlisted",
+        errors.BackendLoadError: "load-failed",
+    }.get(type(error), "unusable")
+
+
+# -- as a whole ----------------------------------------------------------------------------
+
+
+def _of_labels(registry: Registry, backend: Backend) -> Iterator[Finding]:
+    for problem in backend.problems:
+        yield Finding("warning", "label", None, f"{problem[0].upper()}{problem[1:]}.")
+    for label, losers in registry.table().contested.items():
+        winner = registry.table().labels.get(label)
+        if backend is winner or backend in losers:
+            others = [b.shown_provider for b in (winner, *losers) if b not in (None, backend)]
+            has = "which has it" if backend is winner else "which does not get it"
+            text = (
+                f"The name {label!r} is claimed by {', '.join(others)} as well as by this, {has}."
+            )
+            yield Finding("warning", "conflict", None, text)
+    if backend.provider is not None and backend.declared.computed:
+        yield Finding(
+            "warning",
+            "computed-label",
+            None,
+            "Its source does not show its labels, so that it has to be imported to find them. "
+            "Write 'name = ...' and 'aliases = [...]' at its top level, once and literally.",
+        )
+    if not backend.trusted:
+        host = registry.config.host
+        text = f"{host} does not list it as trusted, and warns everybody who uses it."
+        yield Finding("note", "unlisted", None, text)
+
+
+def _of_exports(registry: Registry, backend: Backend, routes: Sequence[Route]) -> Iterator[Finding]:
+    known = {route.name for route in routes}
+    host = registry.config.host
+    for name in sorted(backend.public_names() - known):
+        listed = backend.exports is not None and name in backend.exports
+        meant = nearest(name, known)
+        if listed or (meant is not None and _is_its_own(backend, name)):
+            text = f"It exports {name!r}, and {host} has no function of that name."
+            hint = did_you_mean(name, known)
+            yield Finding("warning", "no-such-function", None, text + hint)
+    if known and not any(backend.implements(name) is not False for name in known):
+        yield Finding("warning", "empty", None, f"It implements no function of {host}.")
+
+
+def _is_its_own(backend: Backend, name: str) -> bool:
+    """Whether an adapter without ``__all__`` defines that function, and has not imported it."""
+    value = inspect.getattr_static(backend.adapter, name, None)
+    value = getattr(value, "__func__", value)
+    return getattr(value, "__module__", None) == adapter_module(backend.adapter)
+
+
+def _of_imports(registry: Registry, backend: Backend, routes: Sequence[Route]) -> Iterator[Finding]:
+    if backend.provider is None:
+        return
+    module = backend.provider.module
+    fine: set[str] = {"backstack", module.partition(".")[0], *registry.packages}
+    for package in {name.partition(".")[0] for name in registry.packages}:
+        fine.update(eager_imports(package))
+    for route in routes:
+        fine.update(eager_imports(str(getattr(route.host, "__module__", None) or "")))
+    for package, importer in sorted(eager_imports(module).items()):
+        if package not in fine and package in sys.modules:
+            yield Finding(
+                "warning",
+                "eager-import",
+                None,
+                f"Importing it imports {package}, in {importer}, before any function is used. "
+                "A module __getattr__ can put that off.",
+            )
+
+
+# -- function by function ------------------------------------------------------------------
+
+
+def _of_function(backend: Backend, route: Route) -> Iterator[Finding]:
+    name = route.name
+    selection = Selection((backend.shown,), (backend.shown,), (backend,), _ORIGIN)
+    try:
+        plan = route.plan(backend, selection)
+    except (errors.BackendLoadError, TypeError) as error:
+        yield Finding("error", "export", name, str(error))
+        return
+    if plan is None:
+        return
+    if calls_back(plan.implementation, route.public(), route.keyword):
+        yield Finding(
+            "error",
+            "recursion",
+            name,
+            f"It calls {name}() of {route.registry.config.host} without {route.keyword}={CPU!r}, "
+            "which leads back to itself.",
+        )
+    if not route.by_name:
+        return
+    theirs, own = kind_of(route.host), kind_of(plan.implementation)
+    if theirs != own:
+        text = f"It is a {own}, and the host's is a {theirs}."
+        yield Finding("error", "kind", name, text.replace("a async", "an async"))
+    for severity, code, text in _of_parameters(route.callee, plan):
+        yield Finding(severity, code, name, text)
+    for option in options_among(route, plan.own.keywords):
+        if not documents(plan.implementation, option):
+            text = f"Its option {option!r} is not described in its docstring."
+            yield Finding("warning", "undocumented-option", name, text)
+
+
+def _of_parameters(host: Callee, plan: Plan) -> Iterator[tuple[Severity, str, str]]:
+    own = plan.own
+    if own.takes_anything:
+        return
+    for name, parameter in host.named.items():
+        if name in own.named:
+            if parameter.default is not EMPTY and own.named[name].default is EMPTY:
+                yield "note", "required", f"It requires {name!r}, and gets the host's default."
+            continue
+        if own.var_keyword is not None:
+            continue
+        options = [option for option in own.named if option not in host.named]
+        meant = nearest(name, options, _NEARLY_THE_SAME)
+        hint = f" Did you mean {name!r} by {meant!r}?" if meant else ""
+        always = parameter.default is EMPTY
+        dropped = "is always left out" if always else "is left out with a warning where it is given"
+        text = f"It has no parameter {name!r}, which {dropped}.{hint}"
+        yield "warning" if always or meant else "note", "missing-parameter", text
+    for name, parameter in own.named.items():
+        if name not in host.named and parameter.default is EMPTY:
+            text = f"It requires {name!r}, which the host does not have: every call has to give it."
+            yield "error", "required-option", text
+        elif parameter.kind is POSITIONAL_ONLY and name not in host.named:
+            text = f"Its option {name!r} is positional-only, so that nobody can give it."
+            yield "warning", "unreachable-option", text
+    if host.var_positional and not plan.takes_rest():
+        text = f"It cannot take what a call gives for *{host.var_positional}."
+        yield "warning", "no-var-positional", text
+    if host.var_keyword and own.var_keyword is None:
+        text = f"It leaves out what a call gives for **{host.var_keyword} and it does not name."
+        yield "note", "no-var-keyword", text
