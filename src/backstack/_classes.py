@@ -82,6 +82,17 @@ class ClassRoute(Route):
             raise TypeError(f"{where}, which is the dispatched class itself; it would never end")
         return ClassPlan(self.name, backend, implementation)
 
+    def _accepted(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        try:
+            signature = inspect.signature(self.cls)
+        except (ValueError, TypeError):  # nobody can tell
+            return kwargs
+        try:
+            signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{self.name}() {error}") from None
+        return kwargs
+
     def without_options(self, kwargs: dict[str, Any]) -> None:
         """Nothing is left out: everything goes to the constructor unchanged."""
 

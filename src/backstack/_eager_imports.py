@@ -6,7 +6,7 @@ import ast
 import sys
 from collections.abc import Iterator
 
-from ._sources import source_of
+from ._sources import at_top_level, source_of
 
 _MOST_MODULES = 500
 
@@ -50,7 +50,7 @@ def _imported(module: str) -> Iterator[str]:
         body = ast.parse(source).body
     except (SyntaxError, ValueError, RecursionError, OSError, ImportError):
         return
-    for node in _at_top_level(body):
+    for node in at_top_level(body, classes=True):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield alias.name
@@ -68,18 +68,3 @@ def _absolute(node: ast.ImportFrom, module: str, is_package: bool) -> str:
     up = node.level - int(is_package)
     base = parts[: len(parts) - up]
     return ".".join([*base, node.module] if node.module else base)
-
-
-def _at_top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """The statements that an import runs, as far as that can be seen."""
-    for node in body:
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            continue
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
-            yield from _at_top_level(node.orelse)
-            continue
-        yield node
-        for field in ("body", "orelse", "finalbody"):
-            yield from _at_top_level(getattr(node, field, None) or [])
-        for handler in getattr(node, "handlers", ()):
-            yield from _at_top_level(handler.body)

@@ -11,6 +11,7 @@ from ._choices import Selection
 from ._names import shown
 from ._records import MISSING, Backend
 from ._registry import Registry
+from ._warn import given
 
 if TYPE_CHECKING:
     from ._routing import Callee, Plan
@@ -69,7 +70,8 @@ class HostFunction:
         from ._loading import AdapterError, read_function
 
         try:
-            found = read_function(backend, self.name)
+            with given():  # reading it may run code that warns
+                found = read_function(backend, self.name)
         except AdapterError as error:
             label, origin = selection.label_of(backend), selection.origin
             raise messages.unreadable(

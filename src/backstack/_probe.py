@@ -216,14 +216,15 @@ def _explain(request: dict[str, Any], tell: Callable[..., None]) -> dict[str, An
     tell(phase=f"importing {request['function']}")
     dispatcher, function = _function(request["function"])
     kwargs = dict(request["arguments"])
-    route, args, _ = dispatcher._explained(function, (), kwargs)
+    call = dispatcher._call(function, (), kwargs)
+    route, args, kwargs, _ = call
     label = request["backend"]
     tell(phase=f"asking where {route.name}() would run")
     if label is not None:
         kwargs[route.keyword] = label
     if route.by_name:
         args, kwargs = _with_placeholders(route.callee.named, kwargs)
-    explanation = explain(route, args, kwargs)
+    explanation = explain(call._replace(args=args, kwargs=kwargs))
     return {"text": repr(explanation), "explanation": explanation.as_dict()}
 
 
@@ -276,7 +277,7 @@ def _owner(function: Any) -> BackendDispatcher | None:
         for value in list(vars(module).values()) if module is not None else ():
             if isinstance(value, BackendDispatcher):
                 try:
-                    value._explained(function, (), {})
+                    value._call(function, (), {})
                 except TypeError:
                     continue
                 return value

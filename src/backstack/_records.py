@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Mapping
+from inspect import getattr_static
 from types import FunctionType, MappingProxyType, ModuleType
 from typing import Any, NamedTuple
 
@@ -35,6 +36,8 @@ class Declaration(NamedTuple):
         Whether its labels are known only once it runs.
     complete : bool
         Whether it can have no exports besides those.
+    doubtful : frozenset of str
+        Those of the exports that may come to nothing, as one that is also set to None or deleted.
     """
 
     name: Any = MISSING
@@ -43,6 +46,7 @@ class Declaration(NamedTuple):
     options: Mapping[str, dict[str, Any]] = MappingProxyType({})
     computed: bool = True
     complete: bool = False
+    doubtful: frozenset[str] = frozenset()
 
 
 UNREADABLE = Declaration()
@@ -161,16 +165,27 @@ class Backend:
         elif self.exports is not None:
             names = set(self.exports)
         else:
-            names = set(self.declared.exports) | self.static_names()
+            computed = {name for name in self.declared.exports if self._computes(name)}
+            names = computed | self.static_names()
         return names - ADAPTER_FIELDS
 
     def implements(self, function: str) -> bool | None:
         """Whether it has that function; None where only running code of it can tell."""
-        if function in self.public_names():
-            return True
         if self.adapter is None:
+            if function in self.declared.exports:
+                return None if function in self.declared.doubtful else True
             return False if self.declared.complete else None
-        return None if self.exports is None and self._computes(function) else False
+        if self.exports is not None:
+            return function in self.exports and self._static(function) is not None
+        if function in self.static_names():
+            return True
+        return None if self._computes(function) else False
+
+    def _static(self, name: str) -> Any:
+        """An attribute of the loaded adapter, if it is there without any code of it running."""
+        if isinstance(self.adapter, ModuleType):
+            return vars(self.adapter).get(name, MISSING)
+        return getattr_static(self.adapter, name, MISSING)
 
     def _computes(self, name: str) -> bool:
         """Whether the loaded adapter may make that attribute when it is asked for."""

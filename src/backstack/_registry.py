@@ -20,7 +20,7 @@ from ._notices import Notices
 from ._records import Backend, BackendRecord
 from ._registrations import Registration
 from ._tables import Table, read_declared, settle
-from ._warn import warn
+from ._warn import given, warn
 
 
 class Registry:
@@ -76,7 +76,7 @@ class Registry:
         with self._lock:
             self._settle(found)
         self.reset_warnings()
-        self._changed()
+        self.forget_choices()
 
     def _discover(self, known: dict[Any, Backend]) -> list[Backend]:
         """Records of what is installed; those that are loaded stay, asked anew if they can run."""
@@ -110,7 +110,7 @@ class Registry:
         with self._lock:
             self._registered = {registration: (backend, exclusive), **self._registered}
             self._settle()
-        self._changed()
+        self.forget_choices()
         return registration
 
     def _unregister(self, registration: Registration) -> None:
@@ -119,7 +119,7 @@ class Registry:
                 return
             del self._registered[registration]
             self._settle()
-        self._changed()
+        self.forget_choices()
 
     def _settle(self, found: list[Backend] | None = None) -> None:
         """Replace the table, and what is installed if that was `found` anew. Call with the lock."""
@@ -132,7 +132,8 @@ class Registry:
         self._table = settle(registered, seen, self.config)
         self._installed = everybody  # last: whoever sees that somebody looked sees the table too
 
-    def _changed(self) -> None:
+    def forget_choices(self) -> None:
+        """Have everything looked up anew that was chosen by name."""
         self.generation += 1
         self._on_change()
 
@@ -244,7 +245,8 @@ class Registry:
 
         before = backend.name, {*backend.labels}
         try:
-            load(backend, self.config)
+            with given():  # if the code itself calls something that warns, that really happens
+                load(backend, self.config)
         except RefusedError:
             self._republish()
             raise messages.untrusted(self.config, backend, label, origin) from None
@@ -264,12 +266,13 @@ class Registry:
     def _republish(self) -> None:
         with self._lock:
             self._settle()
-        self._changed()
+        self.forget_choices()
 
     def _ask(self, backend: Backend, label: str, origin: Origin) -> None:
         from ._loading import ask
 
-        reason = ask(backend)
+        with given():
+            reason = ask(backend)
         if reason is not None:
             raise messages.unavailable(self.config, backend, reason, label, origin)
 
@@ -351,11 +354,19 @@ class Registry:
 
     def candidates(self) -> list[Backend]:
         """Those that may run, also if they failed or cannot run here; loads nobody."""
+        table = self.table()
+        heard = set(table.labels.values())  # one that was registered by hand may hide another
         return [
             backend
-            for backend in self.table().backends
-            if backend.state != "refused" and not self.forbids(backend)
+            for backend in table.backends
+            if (backend in heard or backend.provider is not None)
+            and backend.state != "refused"
+            and not self.forbids(backend)
         ]
+
+    def shown_name(self, backend: Backend) -> str:
+        """What to call one of several, where its only label may be another's."""
+        return backend.shown if self.find(backend.shown) is backend else backend.shown_provider
 
     # -- trust -------------------------------------------------------------------------
 
@@ -368,7 +379,7 @@ class Registry:
                 f"variable {self.config.trust_variable} set {self.trust_floor!r}"
             )
         self.trust = level
-        self._changed()
+        self.forget_choices()
 
     def tighten_by_variable(self, value: str) -> None:
         """Heed what the environment says of trust; what is not understood is the strictest."""

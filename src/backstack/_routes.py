@@ -15,7 +15,7 @@ from ._call_records import CallRecord
 from ._choices import Selection
 from ._clocks import Clock
 from ._importlib_bootstrap_alike import Around
-from ._names import CPU
+from ._names import CPU, shown
 from ._plans import HostFunction
 from ._records import Backend
 from ._recursion import Recursion, explain_recursion
@@ -72,18 +72,22 @@ class Route(HostFunction):
         self, label: object, args: tuple[Any, ...], kwargs: dict[str, Any], declined: Any
     ) -> Iterator[Attempt]:
         """What to call, in order, until one does not decline; warns of what is given up."""
-        observers = (self.stack.state and self.stack.state.observers) or ()
+        state = self.stack.state or self.stack.process.state
+        observers = state.observers if state is not None else ()
         if not observers:
             for attempt, around in self._attempts(label, args, kwargs, declined, None):
                 yield self._within(attempt, *around)
             return
         record = CallRecord(self.name)
         for observer in observers:
-            observer(record)
+            observer.begin(record)
         try:
             for attempt, around in self._attempts(label, args, kwargs, declined, record):
                 record.ran_on = CPU if attempt.backend is None else attempt.backend.shown
-                yield self._within(attempt, self._clock(record, attempt), *around)
+                watched = self._within(attempt, self._clock(record, attempt), *around)
+                for observer in observers:
+                    watched = observer.watch(self, watched)
+                yield watched
         except GeneratorExit:
             raise
         except BaseException:
@@ -121,7 +125,7 @@ class Route(HostFunction):
         else:
             selection = self.selector.for_call(label, self.keyword)
         if selection is None:
-            yield self._on_host(args, kwargs), ()
+            yield self._on_host(args, kwargs, record), ()
             return
         if record is not None:
             record.choose(selection, self.stack.place())
@@ -133,7 +137,7 @@ class Route(HostFunction):
             if plan is None:
                 # Asked for by the call, the host is whole: what it calls stays there too.
                 around = () if label is None else (self.host_in_force,)
-                yield self._on_host(args, kwargs), around
+                yield self._on_host(args, kwargs, record), around
                 return
             if plan is not declined:
                 values, keywords, dropped = plan.route(args, kwargs)
@@ -147,13 +151,16 @@ class Route(HostFunction):
         if record is not None:
             record.reason = "; ".join(reasons)
         self._give_up(*given_up[0], selection, reasons)
-        yield self._on_host(args, kwargs), ()
+        yield self._on_host(args, kwargs, record), ()
 
     def _note_choice(self, record: CallRecord, label: object) -> None:
         """What was asked for, before anybody looks what that is."""
         selection = self.stack.selection()
         if label is not None:
-            record.chosen, record.chosen_by = str(label), "call"
+            record.chosen, record.chosen_by = (
+                label if isinstance(label, str) else shown(label),
+                "call",
+            )
         elif selection is not None:
             record.choose(selection, self.stack.place())
 
@@ -250,19 +257,28 @@ class Route(HostFunction):
 
     # -- on the host -------------------------------------------------------------------
 
-    def _on_host(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Attempt:
+    def _on_host(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], record: CallRecord | None
+    ) -> Attempt:
+        if record is not None:
+            record.dropped = ()  # what a backend that declined would have dropped
         if self.kind != "function":
             kwargs = self._accepted(args, kwargs)
         return Attempt(self.host, args, kwargs, None, last=True)
 
     def _accepted(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """`kwargs` as the host takes them; wrong ones are an error now, not at the first step."""
+        signature = inspect.signature(self.host)
         try:
-            inspect.signature(self.host).bind(*args, **kwargs)
+            signature.bind(*args, **kwargs)
         except TypeError as error:
             kept = self.without_options(kwargs)
             if kept is None:
                 raise TypeError(f"{self.name}() {error}") from None
+            try:
+                signature.bind(*args, **kept)
+            except TypeError as other:
+                raise TypeError(f"{self.name}() {other}") from None
             return kept
         return kwargs
 

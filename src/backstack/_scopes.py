@@ -7,12 +7,16 @@ from contextvars import Token
 from operator import methodcaller
 from types import TracebackType
 from typing import Any, TypeVar, cast
+from weakref import WeakKeyDictionary
 
 from ._bodies import kind_of, wrap
 from ._choices import Selection
 from ._stack import Own, Stack, State, nodes
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+#: The scope that a function was decorated with.
+decorated: WeakKeyDictionary[Any, "Scope"] = WeakKeyDictionary()
 
 
 class Activation:
@@ -31,7 +35,10 @@ class Activation:
         self._stack = stack
         # The outermost first. The bottom is its own, since the body may well leave the scope
         # that it was decorated with.
-        self._entries: list[tuple[object, Own]] = [(self, (None, None, None)), (owner, own)]
+        self._entries: list[tuple[object, Own, str | None]] = [
+            (self, (None, None, None), None),
+            (owner, own, None),
+        ]
         self._bottom: State | None = None
         self._token: Token[State | None] | None = None
 
@@ -40,8 +47,9 @@ class Activation:
         live = stack.process.live
         top = stack.state
         states = []
-        for owner, own in self._entries:
+        for owner, own, place in self._entries:
             top = State(live, owner, own, top)
+            top.place = place or top.place
             states.append(top)
         for state in states:
             state.token = stack.mark()
@@ -65,7 +73,7 @@ class Activation:
                 break
         for node in inside:
             node.token = None  # no longer in force here
-        self._entries = [(node.owner, node.own) for node in reversed(inside)]
+        self._entries = [(node.owner, node.own, node.place) for node in reversed(inside)]
         self._bottom = None
 
     def _restore(self, below: State | None) -> None:
@@ -158,6 +166,7 @@ class Scope:
             )
         kind = kind_of(function)
         wrapper = wrap(function, self.around(kind), kind)
+        decorated[wrapper] = self
         return cast("F", functools.update_wrapper(wrapper, function))
 
     def around(self, kind: str) -> Callable[[], Any]:

@@ -10,7 +10,7 @@ from ._names import CPU, plain
 from ._records import Backend
 from ._registry import Registry
 from ._stack import Stack
-from ._warn import warn
+from ._warn import collecting, warn
 
 SCOPE = Origin("scope")
 
@@ -187,7 +187,8 @@ class Selector:
                 errors.BackendSkippedWarning,
                 self.registry.packages,
             )
-        self.registry.log.info("Passed over for the next preference: %s", error)
+        if not collecting():
+            self.registry.log.info("Passed over for the next preference: %s", error)
 
     def reach(self, backend: Any, selection: Selection) -> str | None:
         """Make a later preference ready, now that it is reached; or why it is passed over."""

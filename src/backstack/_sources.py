@@ -184,6 +184,7 @@ def _read(body: _Body, *, plain: bool = True, of_class: bool = False) -> Declara
         exports=_exports(known["__all__"], bound, literals),
         options=dict(_options(body, of_class)),
         computed=computed,
+        doubtful=_doubtful(body, bound),
         complete=known["__all__"] is not MISSING or not (dynamic or "__all__" in bound),
     )
 
@@ -197,9 +198,39 @@ def _exports(listed: object, bound: dict[str, int], literals: dict[str, Any]) ->
         names = {name for name in listed if isinstance(name, str)}
     else:
         names = {name for name in bound if not name.startswith("_") and name != "*"}
-    return tuple(
-        sorted(name for name in names - ADAPTER_FIELDS if literals.get(name, MISSING) is not None)
-    )
+    nothing = {name for name, value in literals.items() if value is None and bound[name] == 1}
+    return tuple(sorted(names - ADAPTER_FIELDS - nothing))
+
+
+def _doubtful(body: _Body, bound: dict[str, int]) -> frozenset[str]:
+    """The names that are bound more than once, and at some place to nothing."""
+    doubtful = set()
+    for node in at_top_level(body, classes=False):
+        if isinstance(node, ast.Delete):
+            doubtful |= _plain_names(node.targets)
+        elif isinstance(node, ast.Assign) and _literal(node.value) is None:
+            doubtful |= {name for name in _plain_names(node.targets) if bound.get(name, 0) > 1}
+    return frozenset(doubtful)
+
+
+def _plain_names(targets: list[ast.expr]) -> set[str]:
+    return {target.id for target in targets if isinstance(target, ast.Name)}
+
+
+def at_top_level(body: _Body, *, classes: bool) -> Iterator[ast.stmt]:
+    """The statements that an import runs, as far as that can be seen; those in classes too."""
+    for node in body:
+        yield node
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            continue
+        if isinstance(node, ast.ClassDef) and not classes:
+            continue
+        blocks = [getattr(node, field, None) or [] for field in ("body", "orelse", "finalbody")]
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            blocks = [node.orelse]
+        blocks += [handler.body for handler in getattr(node, "handlers", ())]
+        for block in blocks:
+            yield from at_top_level(block, classes=classes)
 
 
 def _assignments(body: _Body) -> Iterator[tuple[str, ast.expr]]:

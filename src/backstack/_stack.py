@@ -14,6 +14,7 @@ from typing import Any
 
 from ._choices import Selection
 from ._locks import new_lock
+from ._observers import Observer
 from ._warn import callers_line
 
 
@@ -33,8 +34,8 @@ class State:
         the process-wide choice goes on deciding.
     on_missing : str or None
         The innermost policy; None if `Process.on_missing` decides.
-    observers : tuple
-        Every trace that is to see calls made here.
+    observers : tuple of Observer
+        Every one who is to see calls made here.
     direct : Selection or None
         `selection`, unless somebody observes; the call path looks plans up by this.
     on_host : bool
@@ -59,8 +60,10 @@ class State:
 
     def __init__(self, live: "Live", owner: object, own: "Own", below: "State | None") -> None:
         selection, on_missing, observer = own
-        observers: tuple[Any, ...] = ()
-        if below is not None:
+        observers: tuple[Observer, ...]
+        if below is None:
+            observers = live.observers
+        else:
             selection = selection or below.selection
             on_missing = on_missing or below.on_missing
             observers = below.observers
@@ -72,11 +75,17 @@ class State:
         self.token: Token[Any] | None = None
         self.selection: Selection | None = selection
         self.on_missing: str | None = on_missing
-        self.observers: tuple[Any, ...] = observers
+        self.observers: tuple[Observer, ...] = observers
         self.direct = None if observers else selection
         self.place = callers_line() if observers and own[0] is not None else None
         self.on_host = self.direct is not None and self.direct.is_host
         live[weakref.ref(self, live.pop)] = None
+
+    def be_seen_by(self, observers: "tuple[Observer, ...]") -> None:
+        """Replace those who see calls made here."""
+        self.observers = observers
+        self.direct = None if observers else self.selection
+        self.on_host = self.direct is not None and self.direct.is_host
 
     def made_here(self) -> bool:
         """Whether the current context is the one that this was put in force in.
@@ -93,10 +102,25 @@ class State:
         return True
 
 
-Own = tuple[Selection | None, str | None, Any]
-#: Every state that exists. While there is none, nothing can be in force anywhere, in no
-#: thread and in no copy of a context, and calls need look no further.
-Live = dict[Any, None]  # weak references, each of which removes itself
+Own = tuple[Selection | None, str | None, Observer | None]
+
+
+class Live(dict[Any, None]):
+    """Every state that exists: weak references, each of which removes itself.
+
+    While there is none, nothing can be in force anywhere, in no thread and in no copy of a
+    context, and calls need look no further.
+
+    Attributes
+    ----------
+    observers : tuple
+        Those that look on everywhere.
+    """
+
+    __slots__ = ("observers",)
+
+    def __init__(self) -> None:
+        self.observers: tuple[Observer, ...] = ()
 
 
 class Process:
@@ -110,7 +134,7 @@ class Process:
         What was assigned, and what the environment asked for.
     on_missing : str
         The policy where no scope sets one.
-    live : dict
+    live : Live
         Every state of this host that exists.
     cell : cell
         What call paths have for `live`.
@@ -132,7 +156,7 @@ class Process:
         self._lock = new_lock()  # for writers; readers take what is there
         self._waking = new_lock(reentrant=True)  # a signal handler, or a finalizer
         self._asleep: dict[Any, CodeType] | None = {}
-        self.cell = CellType({})
+        self.cell = CellType(Live())
         self.variable = variable
         self.on_missing = on_missing
         self.assign(None)
@@ -195,9 +219,36 @@ class Process:
             self.variable = self.variable and self.variable.unsettled()
             self._publish()
 
+    def observe(self, observer: Observer) -> None:
+        """Let `observer` see the calls of every thread."""
+        with self._lock:
+            self.live.observers += (observer,)
+            for state in self._states():
+                if observer not in state.observers:
+                    state.be_seen_by((*state.observers, observer))
+            self._publish()
+
+    def unobserve(self, observer: Observer) -> None:
+        """Undo one `observe`."""
+        with self._lock:
+            left = list(self.live.observers)
+            left.remove(observer)
+            self.live.observers = tuple(left)
+            for state in self._states() if observer not in left else ():
+                state.be_seen_by(tuple(seer for seer in state.observers if seer is not observer))
+            self._publish()
+
+    def _states(self) -> "Iterator[State]":
+        # A copy, made in one go: references that end remove themselves.
+        for reference in list(self.live):
+            state = reference()
+            if state is not None:
+                yield state
+
     def _publish(self) -> None:
         selection = self.selection
-        idle = selection is None or selection.is_host
+        unseen = not self.cell.cell_contents.observers
+        idle = unseen and (selection is None or selection.is_host)
         own = (selection, None, None)
         self.state: State | None = None if idle else State(self.live, None, own, None)
 

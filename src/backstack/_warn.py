@@ -63,6 +63,11 @@ def collected() -> Iterator[list[str]]:
         _collected.reset(token)
 
 
+def collecting() -> bool:
+    """Whether something is only asked what it would do."""
+    return _collected.get() is not None
+
+
 @contextmanager
 def given() -> Iterator[None]:
     """Give the warnings of in here after all, since they are about what really happens."""
@@ -93,7 +98,7 @@ class Once:
         packages: Collection[str],
     ) -> None:
         """Give the warning unless one with this key was given."""
-        if _collected.get() is not None:
+        if collecting():
             if key not in self._given:
                 warn(message, category, packages)
             return
@@ -107,7 +112,7 @@ class Once:
 
     def take(self, key: Hashable) -> bool:
         """Whether `key` is new; from now on it is not."""
-        if _collected.get() is not None:
+        if collecting():
             return False
         with self._lock:
             if key in self._given:

@@ -176,12 +176,17 @@ class Bound:
         call = self._call
         if call is None:
             scope = self._choice.scope()
-            function = self._function
-            if isinstance(function, Exported):
-                function = self._choice.function(function)
-                self._take(function)
+            function = self._found()
             call = self._call = wrap(function, scope.around(self._kind), self._kind)
         return call(*args, **kwargs)
+
+    def _found(self) -> Any:
+        """The function itself; in another process it is looked up first."""
+        function = self._function
+        if isinstance(function, Exported):
+            function = self._choice.function(function)
+            self._take(function)
+        return function
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
         return self if instance is None else functools.partial(self, instance)

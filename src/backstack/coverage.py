@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ._options import options_of
 from ._records import Backend
+from ._registry import Registry
 from ._routes import Route
 from .reports import render_markdown, render_text
 
@@ -239,18 +240,16 @@ class Coverage:
         return f"<tr><td {left}>{escape(function)}</td>{''.join(cells)}</tr>"
 
 
-def make_coverage(host: str, routes: Iterable[Route], backends: Iterable[Backend]) -> Coverage:
+def make_coverage(registry: Registry, routes: Iterable[Route]) -> Coverage:
     """Who implements what, as far as it is known without any code of a backend running."""
-    by_name = sorted(routes, key=lambda route: route.name)
-    usable = sorted(backends, key=lambda backend: backend.shown)
+    functions = {route.name: route for route in routes}
+    backends = {registry.shown_name(backend): backend for backend in registry.candidates()}
     cells = {
-        (route.name, backend.shown): _cell(route, backend)
-        for route in by_name
-        for backend in usable
+        (function, name): _cell(route, backend)
+        for function, route in functions.items()
+        for name, backend in backends.items()
     }
-    return Coverage(
-        host, [route.name for route in by_name], [backend.shown for backend in usable], cells
-    )
+    return Coverage(registry.config.host, sorted(functions), sorted(backends), cells)
 
 
 def _cell(route: Route, backend: Backend) -> Cell:

@@ -1,6 +1,5 @@
 """`BackendDispatcher`: the one object that a host library touches."""
 
-import functools
 import os
 import sys
 import weakref
@@ -26,7 +25,7 @@ from .settings import Settings, make_scope
 if TYPE_CHECKING:
     from .binding import Bound, BoundExecutor, Choice
     from .coverage import Coverage
-    from .explaining import Explanation
+    from .explaining import Call, Explanation
     from .reports import BackendTable
     from .tracing import Trace
 
@@ -428,8 +427,14 @@ class BackendDispatcher:
         registry, functions = self._registry, self.functions
         return BackendTable(registry.record(b, functions) for b in registry.by_name())
 
-    def trace(self) -> "Trace":
+    def trace(self, *, everywhere: bool = False) -> "Trace":
         """A context manager that records every dispatched call made inside it.
+
+        Parameters
+        ----------
+        everywhere : bool
+            Record the calls of every thread and task while it is active, and not only those
+            that are made in its own context.
 
         Returns
         -------
@@ -450,7 +455,7 @@ class BackendDispatcher:
         """
         from .tracing import Trace
 
-        return Trace(self._stack)
+        return Trace(self._stack, everywhere)
 
     def explain(self, function: Any, /, *args: Any, **kwargs: Any) -> "Explanation":
         """Where a call would run and who decided that, without running it.
@@ -498,26 +503,17 @@ class BackendDispatcher:
         """
         from .explaining import explain
 
-        route, args, kwargs = self._explained(function, args, kwargs)
-        return explain(route, args, kwargs)
+        return explain(self._call(function, args, kwargs))
 
-    def _explained(
-        self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[Route, tuple[Any, ...], dict[str, Any]]:
-        """The route of `function`, however wrapped, and with which arguments it is called."""
-        found = function
-        if isinstance(found, str):
-            found = self.functions.get(found)
-        while found is not None:
-            route = self._route(found)
-            if route is not None:
-                return route, args, kwargs
-            if isinstance(found, functools.partial):
-                args, kwargs = (*found.args, *args), {**found.keywords, **kwargs}
-                found = found.func
-            else:
-                found = getattr(found, "__wrapped__", None)
-        raise TypeError(messages.not_dispatched(self._config.host, function, self.functions))
+    def _call(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> "Call":
+        """A call of `function`, however wrapped; `TypeError` if it is none of this host's."""
+        from .explaining import find_call
+
+        found = self.functions.get(function) if isinstance(function, str) else function
+        call = find_call(found, args, kwargs, self._own_route)
+        if call is None:
+            raise TypeError(messages.not_dispatched(self._config.host, function, self.functions))
+        return call
 
     def coverage(self) -> "Coverage":
         """Which backend implements which function, importing none.
@@ -551,7 +547,7 @@ class BackendDispatcher:
         """
         from .coverage import make_coverage
 
-        return make_coverage(self._config.host, self._alive(), self._registry.candidates())
+        return make_coverage(self._registry, self._alive())
 
     # -- for work that runs elsewhere --------------------------------------------------
 
@@ -675,13 +671,18 @@ class BackendDispatcher:
         return Choice(self, self._config.host, tuple(chosen), policy, os.getpid())
 
     def _route(self, function: Any) -> Route | None:
-        """The route of a function or class that is dispatched here."""
+        """The route of a function or class that is dispatched here, unless it was replaced."""
+        route = self._own_route(function)
+        return route if route is not None and self._routes.get(route.name) is route else None
+
+    def _own_route(self, function: Any) -> Route | None:
+        """The route of a function or class that was ever dispatched here."""
         route = _route_of(function)
         if isinstance(function, type):
             from ._metaclasses import own_route
 
             route = own_route(function)
-        return route if route is not None and self._routes.get(route.name) is route else None
+        return route if route is not None and route.registry is self._registry else None
 
     # -- asking ------------------------------------------------------------------------
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+from contextlib import ExitStack
+from types import FunctionType, MethodType
 from typing import Any, NamedTuple
 
 from . import errors
@@ -10,8 +14,12 @@ from ._choices import Kind
 from ._names import CPU
 from ._records import Backend
 from ._routes import Route
+from ._scopes import Scope, decorated
 from ._warn import collected
+from .binding import Bound
 from .reports import render_facts, render_facts_html
+
+_MOST_WRAPPERS = 1_000  # some objects have a `__wrapped__` that has one, and so on for ever
 
 #: What a call may raise before anything of it runs, which is then what is told of it.
 _REFUSALS = (errors.BackendError, errors.BackstackWarning, TypeError)
@@ -94,17 +102,58 @@ class Explanation(NamedTuple):
         return render_facts_html(self._headline, self._facts())
 
 
-def explain(route: Route, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Explanation:
-    """What a call with these arguments would do here."""
+class Call(NamedTuple):
+    """A call that is to be explained: of what, with what, and in which scopes of its own."""
+
+    route: Route
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    scopes: tuple[Callable[[], Scope], ...] = ()
+
+
+def find_call(
+    function: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    route_of: Callable[[Any], Route | None],
+) -> Call | None:
+    """The dispatched function behind whatever wraps it; None if there is none."""
+    scopes: list[Callable[[], Scope]] = []
+    for _ in range(_MOST_WRAPPERS):
+        route = route_of(function)
+        if route is not None:
+            return Call(route, args, kwargs, tuple(scopes))
+        if isinstance(function, functools.partial):
+            args, kwargs = (*function.args, *args), {**function.keywords, **kwargs}
+            function = function.func
+        elif isinstance(function, MethodType):
+            args, function = (function.__self__, *args), function.__func__
+        elif isinstance(function, Bound):
+            scopes.append(function._choice.scope)
+            function = function._found()
+        else:
+            if isinstance(function, FunctionType) and function in decorated:
+                scopes.append(functools.partial(decorated.__getitem__, function))
+            function = getattr(function, "__wrapped__", None)
+    return None
+
+
+def explain(call: Call) -> Explanation:
+    """What a call would do here."""
+    route, args, kwargs, scopes = call
     label = kwargs.pop(route.keyword, None)
     record = CallRecord(route.name)
     backend: Backend | None = None
     error: Exception | None = None
-    with collected() as warnings:
+    with collected() as warnings, ExitStack() as stack:
         try:
+            for scope in scopes:
+                stack.enter_context(scope())
             backend = route.explain(label, args, kwargs, record)
         except _REFUSALS as refusal:
             error = refusal.with_traceback(None)
+    if warnings:
+        route.registry.forget_choices()  # or the call would not look again, and not warn
     return Explanation(
         function=record.function,
         chosen=record.chosen,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from ._records import BackendRecord
 
@@ -22,6 +22,13 @@ class Record(Protocol):
 
 
 R = TypeVar("R", bound=Record)
+
+
+class Gap(NamedTuple):
+    """How many rows are left out of a table, and after how many of the others."""
+
+    after: int
+    left_out: int
 
 
 class Tabular:
@@ -56,18 +63,24 @@ class Tabular:
         """
         return [record.as_dict() for record in self]
 
-    def _rows(self) -> list[list[Any]]:
-        return [[row[column] for column in self.columns] for row in self.as_dicts()]
+    def _rows(self) -> tuple[list[list[Any]], Gap | None]:
+        records, gap = list(self), None
+        if self.longest is not None and len(records) > self.longest:
+            last = self.longest // 4
+            gap = Gap(self.longest - last, len(records) - self.longest)
+            records = [*records[: gap.after], *records[-last:]]
+        dicts = [record.as_dict() for record in records]
+        return [[row[column] for column in self.columns] for row in dicts], gap
 
     def __repr__(self) -> str:
-        rows = self._rows()
-        return render_text(self.columns, rows, self.longest) if rows else self.nothing
+        rows, gap = self._rows()
+        return render_text(self.columns, rows, gap) if rows else self.nothing
 
     def _repr_html_(self) -> str:
-        rows = self._rows()
+        rows, gap = self._rows()
         if not rows:
             return f"<p>{escape(self.nothing)}</p>"
-        return render_html(self.columns, rows, self.longest)
+        return render_html(self.columns, rows, gap)
 
 
 class RecordTable(Tabular, tuple[R, ...]):
@@ -101,7 +114,7 @@ class BackendTable(RecordTable[BackendRecord]):
 
 
 def render_text(
-    columns: Sequence[str], rows: Sequence[Sequence[Any]], longest: int | None = None
+    columns: Sequence[str], rows: Sequence[Sequence[Any]], gap: Gap | None = None
 ) -> str:
     """An aligned table; columns with nothing in them are left out."""
     head, *body = _cells(columns, rows)
@@ -112,16 +125,16 @@ def render_text(
     ]
     title = "  ".join(cell.ljust(width) for cell, width in zip(head, widths, strict=True)).rstrip()
     rule = "  ".join("-" * width for width in widths)
-    return "\n".join([title, rule, *_shortened(lines, longest, "... {} more ...")])
+    return "\n".join([title, rule, *_with_gap(lines, gap, "... {} more ...")])
 
 
 def render_html(
-    columns: Sequence[str], rows: Sequence[Sequence[Any]], longest: int | None = None
+    columns: Sequence[str], rows: Sequence[Sequence[Any]], gap: Gap | None = None
 ) -> str:
     """The same as an HTML table."""
     head, *body = _cells(columns, rows)
     more = f'<tr><td colspan="{len(head)}" {_LEFT}>... {{}} more ...</td></tr>'
-    lines = _shortened([_html_row(row, "td") for row in body], longest, more)
+    lines = _with_gap([_html_row(row, "td") for row in body], gap, more)
     return "\n".join(["<table>", _html_row(head, "th"), *lines, "</table>"])
 
 
@@ -159,12 +172,10 @@ def render_facts_html(headline: str, facts: Iterable[tuple[str, str]]) -> str:
     return "\n".join([f"<p><strong>{escape(headline)}</strong></p>", "<table>", *rows, "</table>"])
 
 
-def _shortened(lines: list[str], longest: int | None, more: str) -> list[str]:
-    if longest is None or len(lines) <= longest:
+def _with_gap(lines: list[str], gap: Gap | None, more: str) -> list[str]:
+    if gap is None:
         return lines
-    last = longest // 4
-    first = longest - last
-    return [*lines[:first], more.format(f"{len(lines) - longest:,}"), *lines[-last:]]
+    return [*lines[: gap.after], more.format(f"{gap.left_out:,}"), *lines[gap.after :]]
 
 
 def _html_row(cells: Sequence[str], tag: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, overload
 
 from ._call_records import CallRecord
+from ._observers import Observer
 from ._stack import Stack
 from .reports import RecordTable, Tabular
 
@@ -129,20 +130,36 @@ class Calls(Tabular, Sequence[CallRecord]):
         )
 
 
-class Trace:
+class Trace(Observer):
     """A context manager that records every dispatched call made inside it.
 
     Traces nest, and each sees every call made inside it, in worker threads too where the
-    context is carried there. Where no trace is active, tracing costs nothing.
+    context is carried there; one that looks everywhere sees those of all threads. Where no
+    trace is active, tracing costs nothing.
     """
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, everywhere: bool) -> None:
         self._stack = stack
+        self._everywhere = everywhere
+        self._active = 0
         self._calls = Calls()
 
+    def begin(self, record: CallRecord) -> None:
+        """Keep the record of a call that begins."""
+        self._calls._records.append(record)
+
     def __enter__(self) -> Calls:
-        self._stack.push(self, (None, None, self._calls._records.append))
+        if self._everywhere:
+            self._active += 1
+            self._stack.process.observe(self)
+        else:
+            self._stack.push(self, (None, None, self))
         return self._calls
 
     def __exit__(self, *exc_info: object) -> None:
-        self._stack.leave(self)
+        if self._everywhere:
+            if self._active:
+                self._active -= 1
+                self._stack.process.unobserve(self)
+        else:
+            self._stack.leave(self)

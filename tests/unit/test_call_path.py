@@ -244,11 +244,13 @@ def steps(function, *args, **kwargs):
 
     before = sys.gettrace()
     sys._getframe().f_trace_opcodes = True  # 3.12 reports none unless a frame asked before
+    gc.disable()  # a finalizer would be counted, too
     sys.settrace(note)
     try:
         function(*args, **kwargs)
     finally:
         sys.settrace(before)
+        gc.enable()
     return count
 
 

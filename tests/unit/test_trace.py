@@ -2,14 +2,26 @@
 
 import asyncio
 import contextvars
+import functools
+import json
+import sys
 import threading
 import time
+from contextlib import ExitStack, contextmanager
 from html.parser import HTMLParser
 from types import SimpleNamespace
 
 import pytest
 
 import backstack
+
+
+def current_line():
+    return sys._getframe(1).f_lineno
+
+
+def here(line):
+    return f"{__file__}:{line}"
 
 
 @pytest.fixture
@@ -572,3 +584,510 @@ def test_nothing_ran_where_the_one_that_declined_was_the_last(preferences, f):
         with pytest.raises(backstack.NotImplementedByBackendError):
             f()
     assert (calls[0].ran_on, calls[0].raised) == (None, True)
+
+
+# -- where -----------------------------------------------------------------------------------
+
+
+def test_a_record_tells_where_the_scope_was_entered(dispatcher, f):
+    with dispatcher.trace() as calls:
+        with dispatcher.backend("a"):
+            line = current_line() - 1
+            f()
+            f()
+        f()
+    assert [call.where for call in calls] == [here(line), here(line), None]
+    assert here(line) in repr(calls)
+
+
+def test_of_nested_scopes_the_innermost_that_chose_is_told(dispatcher, f):
+    scope = dispatcher.backend("a")
+    with dispatcher.trace() as calls:
+        with scope:
+            outer = current_line() - 1
+            with dispatcher.backend("cpu"):
+                inner = current_line() - 1
+                f()
+            f()
+            with dispatcher.backend(on_missing="host"), dispatcher.trace():
+                f()
+            with scope:
+                again = current_line() - 1
+                f()
+            f()
+    assert [call.where for call in calls] == [
+        here(line) for line in (inner, outer, outer, again, outer)
+    ]
+    assert [call.ran_on for call in calls] == ["cpu", "a", "a", "a", "a"]
+
+
+def test_scopes_that_are_entered_in_one_statement(dispatcher, f):
+    with dispatcher.trace() as calls:
+        with (
+            dispatcher.backend("cpu"),
+            dispatcher.backend("a"),
+        ):
+            last = current_line() - 2
+            f()
+    # The line of the statement or of the scope itself, as Python counts.
+    assert calls[0].where in [here(line) for line in (last - 2, last)]
+
+
+def test_only_scopes_have_a_place(dispatcher, f):
+    dispatcher.settings.backend = "a"
+    with dispatcher.trace() as calls:
+        f()
+        with dispatcher.backend("a"):
+            f(backend="a")
+        with dispatcher.backend(on_missing="host"):
+            f()
+    assert [call.where for call in calls] == [None] * 3
+    assert [call.chosen_by for call in calls] == ["setting", "call", "setting"]
+
+
+def test_the_place_of_a_variable_is_its_name(make_dispatcher, monkeypatch):
+    monkeypatch.setenv("HOST_BACKEND", "a")
+    dispatcher = make_dispatcher()
+    dispatcher.register(SimpleNamespace(name="a", f=lambda: "a"))
+
+    @dispatcher.backend_dispatch
+    def f():
+        return "cpu"
+
+    with dispatcher.trace() as calls:
+        f()
+        with dispatcher.backend("cpu"):
+            line = current_line() - 1
+            f()
+    assert [call.where for call in calls] == ["HOST_BACKEND", here(line)]
+
+
+def test_a_scope_that_was_entered_before_the_trace_has_no_place(dispatcher, f):
+    with dispatcher.backend("a"):
+        with dispatcher.trace() as calls:
+            f()
+            with dispatcher.backend("a"):
+                f()
+            f()
+        with dispatcher.trace() as later:
+            f()
+    assert [call.where is None for call in calls] == [True, False, True]
+    assert later[0].where is None
+    assert [call.chosen_by for call in calls] == ["scope"] * 3
+
+
+def test_of_a_decorated_function_its_call_is_told(dispatcher, f):
+    @dispatcher.backend("a")
+    def decorated():
+        f()
+
+    with dispatcher.trace() as calls:
+        decorated()
+        decorated()
+        line = current_line() - 1
+    assert [call.where for call in calls] == [here(line - 1), here(line)]
+
+
+def test_of_an_exit_stack_the_line_that_entered_is_told(dispatcher, f):
+    with dispatcher.trace() as calls, ExitStack() as stack:
+        stack.enter_context(dispatcher.backend("a"))
+        line = current_line() - 1
+        f()
+    assert calls[0].where == here(line)
+
+
+def test_of_a_context_manager_of_ones_own_its_inner_line_is_told(dispatcher, f):
+    @contextmanager
+    def on_a():
+        with dispatcher.backend("a"):
+            yield current_line() - 1
+
+    with dispatcher.trace() as calls, on_a() as line:
+        f()
+    assert calls[0].where == here(line)
+
+
+def test_a_scope_left_out_of_order_takes_only_its_own_place_away(dispatcher, f):
+    first, second = dispatcher.backend("a"), dispatcher.backend("cpu")
+    with dispatcher.trace() as calls:
+        first.__enter__()
+        second.__enter__()
+        line = current_line() - 1
+        first.__exit__(None, None, None)
+        f()
+        second.__exit__(None, None, None)
+        f()
+    assert [call.where for call in calls] == [here(line), None]
+    assert [call.chosen_by for call in calls] == ["scope", "default"]
+
+
+def test_a_trace_left_out_of_order_leaves_the_places(dispatcher, f):
+    trace = dispatcher.trace()
+    with dispatcher.trace() as outer:
+        trace.__enter__()
+        with dispatcher.backend("a"):
+            line = current_line() - 1
+            trace.__exit__(None, None, None)
+            f()
+    assert [call.where for call in outer] == [here(line)]
+
+
+def test_the_scopes_of_tasks_have_places(dispatcher, f):
+    async def work():
+        with dispatcher.backend("a"):
+            await asyncio.sleep(0)
+            f()
+            return current_line() - 3
+
+    async def main():
+        return await asyncio.gather(work(), work())
+
+    with dispatcher.trace() as calls:
+        (line, _) = asyncio.run(main())
+    assert [call.where for call in calls] == [here(line)] * 2
+
+
+def test_a_generator_keeps_the_place_of_its_own_scope(dispatcher, f):
+    def running():
+        with dispatcher.backend("a"):
+            yield f()
+            yield f()
+
+    first = running.__code__.co_firstlineno
+    with dispatcher.trace() as calls:
+        list(running())
+    assert [call.where for call in calls] == [here(first + 1)] * 2
+
+
+# -- what was dropped ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def narrow(dispatcher):
+    @dispatcher.backend_dispatch
+    def narrow(x=0, y=1, z=2):
+        return "cpu"
+
+    dispatcher.register(SimpleNamespace(name="narrow", narrow=lambda x=0: "narrow"))
+    return narrow
+
+
+def test_a_record_tells_which_arguments_were_dropped(dispatcher, narrow):
+    with dispatcher.trace() as calls, dispatcher.backend("narrow"):
+        with pytest.warns(backstack.DroppedArgumentWarning):
+            narrow(1, z=5, y=5)
+        with pytest.warns(backstack.DroppedArgumentWarning):
+            narrow(1, 2, 2)
+        narrow(1)
+        narrow(1, 1, z=2)  # at their defaults
+        narrow(1, 5, backend="cpu")
+    assert [set(call.dropped) for call in calls] == [{"y", "z"}, {"y"}, set(), set(), set()]
+    assert all(isinstance(call.dropped, tuple) for call in calls)
+    assert "y" in repr(calls).splitlines()[2]
+
+
+def test_nothing_is_dropped_from_a_call_that_is_rejected(dispatcher, narrow):
+    with dispatcher.trace() as calls, dispatcher.backend("narrow"):
+        with pytest.raises(TypeError):
+            narrow(1, y=5, nonsense=1)
+    assert (calls[0].dropped, calls[0].ran_on, calls[0].raised) == ((), None, True)
+
+
+# -- fall-backs ------------------------------------------------------------------------------
+
+
+def test_a_fall_back_is_where_the_host_ran_and_nobody_had_chosen_it(preferences, f):
+    with preferences.trace() as calls:
+        f()
+        f(backend="cpu")
+        for names in [
+            ("lacks", "cpu"),
+            ("off", "cpu"),
+            ("cpu", "lacks"),
+            ("declines", "cpu"),
+            ("has",),
+            ("lacks", "has"),
+        ]:
+            with preferences.backend(*names, on_missing="host"):
+                f()
+    assert [call.fell_back for call in calls] == [False] * 8
+    with preferences.trace() as calls:
+        for names in [("lacks",), ("lacks", "off"), ("declines",), ("off", "lacks")]:
+            with preferences.backend(*names, on_missing="host"):
+                f()
+                f(backend="lacks")
+    assert [call.fell_back for call in calls] == [True] * 8
+
+
+def test_what_never_ran_did_not_fall_back(preferences, f):
+    with preferences.trace() as calls:
+        with preferences.backend("lacks", on_missing="error"):
+            with pytest.raises(backstack.NotImplementedByBackendError):
+                f()
+        with pytest.raises(backstack.UnknownBackendError):
+            f(backend="nonsense")
+    assert [call.fell_back for call in calls] == [False] * 2
+
+
+# -- records as data -------------------------------------------------------------------------
+
+
+def test_records_go_into_json(preferences, f):
+    with preferences.trace() as calls, preferences.backend("lacks", "has"):
+        line = current_line() - 1
+        f()
+    (told,) = json.loads(json.dumps(calls.as_dicts()))
+    assert told == json.loads(json.dumps(calls[0].as_dict()))
+    seconds = told.pop("seconds")
+    assert isinstance(seconds, float)
+    assert told == {
+        "function": "f",
+        "chosen": ["lacks", "has"],
+        "chosen_by": "scope",
+        "where": here(line),
+        "ran_on": "has",
+        "fell_back": False,
+        "reason": "'lacks' does not implement f()",
+        "dropped": [],
+        "raised": False,
+    }
+
+
+def test_a_record_of_what_runs_still_has_no_seconds(dispatcher):
+    @dispatcher.backend_dispatch
+    def ticks():
+        yield 1
+
+    with dispatcher.trace() as calls:
+        running = ticks()
+        next(running)
+        assert calls[0].as_dict()["seconds"] is None
+        assert calls.summary()[0].seconds == 0
+        assert "ticks" in repr(calls)
+        list(running)
+    assert calls[0].as_dict()["seconds"] is not None
+
+
+# -- the summary -----------------------------------------------------------------------------
+
+
+def test_the_summary_counts_by_function_and_backend(preferences, f):
+    @preferences.backend_dispatch
+    def fails():
+        raise KeyError
+
+    with preferences.trace() as calls:
+        with pytest.raises(KeyError):
+            fails()
+        f()
+        with preferences.backend("has"):
+            f()
+            f()
+        with preferences.backend("lacks", on_missing="host"):
+            f()
+            f()
+        with preferences.backend("lacks", "cpu"):
+            f()
+        with pytest.raises(backstack.UnknownBackendError):
+            f(backend="nonsense")
+    summary = calls.summary()
+    assert [(s.function, s.ran_on, s.calls, s.fallbacks, s.raised) for s in summary] == [
+        ("f", None, 1, 0, 1),
+        ("f", "cpu", 4, 2, 0),
+        ("f", "has", 2, 0, 0),
+        ("fails", "cpu", 1, 0, 1),
+    ]
+    for line in summary:
+        own = [c for c in calls if (c.function, c.ran_on) == (line.function, line.ran_on)]
+        assert line.seconds == sum(call.seconds or 0 for call in own)
+    assert sum(line.calls for line in summary) == len(calls)
+
+
+def test_the_summary_is_of_the_calls_so_far(dispatcher, f):
+    with dispatcher.trace() as calls:
+        f()
+        before = calls.summary()
+        f()
+    assert (before[0].calls, calls.summary()[0].calls) == (1, 2)
+
+
+def test_the_summary_goes_into_json(dispatcher, f):
+    with dispatcher.trace() as calls:
+        f(backend="a")
+    (told,) = json.loads(json.dumps(calls.summary().as_dicts()))
+    assert told == calls.summary()[0].as_dict()
+    assert set(told) == {"function", "ran_on", "calls", "seconds", "fallbacks", "raised"}
+    assert (told["ran_on"], told["calls"]) == ("a", 1)
+
+
+def test_an_empty_trace_has_an_empty_summary(dispatcher):
+    with dispatcher.trace() as calls:
+        pass
+    assert calls.summary() == ()
+    assert "No calls" in repr(calls.summary())
+
+
+# -- long traces -----------------------------------------------------------------------------
+
+
+def lines_of(calls):
+    _, rule, *lines = repr(calls).splitlines()
+    assert set(rule) <= {"-", " "}
+    return lines
+
+
+@pytest.mark.parametrize(("count", "left_out"), [(59, 0), (60, 0), (61, 1), (2000, 1940)])
+def test_of_a_long_trace_the_middle_is_left_out_in_print(dispatcher, f, count, left_out):
+    with dispatcher.trace() as calls:
+        f(backend="a")
+        for _ in range(count - 2):
+            f()
+        with pytest.raises(backstack.UnknownBackendError):
+            f(backend="the_last")
+    lines = lines_of(calls)
+    more = [line for line in lines if "more ..." in line]
+    assert len(lines) == min(count, 60) + (left_out > 0)
+    assert more == ([f"... {left_out:,} more ..."] if left_out else [])
+    assert lines[0].split()[:2] == ["f", "a"]
+    assert "the_last" in lines[-1]
+    html = Cells(calls._repr_html_())
+    assert html.open == []
+    assert [cell for cell in html.cells if "more ..." in cell] == more
+    assert "the_last" in html.cells
+    # Everything is there all the same.
+    assert len(calls) == len(calls.as_dicts()) == count
+    assert len(repr(calls.summary()).splitlines()) == 5
+
+
+def test_a_trace_that_another_thread_adds_to_can_be_shown(dispatcher, f):
+    def run():
+        for _ in range(2000):
+            f()
+
+    with dispatcher.trace() as calls:
+        thread = threading.Thread(target=contextvars.copy_context().run, args=[run])
+        thread.start()
+        while thread.is_alive():
+            assert repr(calls)
+            assert calls._repr_html_()
+            assert calls.summary() is not None
+        thread.join()
+    assert calls.summary()[0].calls == 2000
+
+
+def test_the_html_of_calls_is_whole_and_escaped(dispatcher, f):
+    with dispatcher.trace() as calls:
+        with pytest.raises(backstack.UnknownBackendError):
+            f(backend="<b>&")
+        f()
+    for shown in (calls, calls.summary()):
+        html = Cells(shown._repr_html_())
+        assert html.open == []
+        assert "function" in html.cells
+    assert "<b>&" in "".join(Cells(calls._repr_html_()).cells)
+    assert "<b>" not in calls._repr_html_()
+
+
+def test_calls_through_wrappers_are_recorded_as_any(dispatcher, f):
+    with dispatcher.trace() as calls, dispatcher.backend("a"):
+        functools.partial(f, 1)()
+        list(map(f, [1, 2]))
+    assert [call.ran_on for call in calls] == ["a"] * 3
+    assert len({call.where for call in calls}) == 1
+
+
+def test_what_a_declining_backend_would_have_dropped_is_not_dropped(make_dispatcher):
+    dispatcher = make_dispatcher()
+
+    @dispatcher.backend_dispatch
+    def g(x, y=1):
+        return x, y
+
+    dispatcher.register(SimpleNamespace(name="shy", g=lambda x: NotImplemented))
+    with (
+        dispatcher.trace() as calls,
+        dispatcher.backend("shy", on_missing="host"),
+        pytest.warns(backstack.DroppedArgumentWarning),
+    ):
+        assert g(1, y=5) == (1, 5)
+    assert (calls[0].ran_on, calls[0].dropped) == ("cpu", ())
+
+
+def test_a_scope_inside_a_decorated_generator_stays_where_it_was_entered(dispatcher, f):
+    @dispatcher.backend("cpu")
+    def steps():
+        with dispatcher.backend("a"):
+            f()
+            yield
+            f()
+
+    line = steps.__wrapped__.__code__.co_firstlineno + 2
+    with dispatcher.trace() as calls:
+        list(steps())
+    assert [call.where.rpartition(":")[2] for call in calls] == [str(line)] * 2
+
+
+# -- everywhere ----------------------------------------------------------------------------
+
+
+def in_a_thread(function, *args):
+    thread = threading.Thread(target=function, args=args)
+    thread.start()
+    thread.join()
+
+
+def test_a_trace_that_looks_everywhere_sees_other_threads(dispatcher, f):
+    def work():
+        f(2)
+        with dispatcher.backend("a"):
+            f(3)
+        f(4, backend="a")
+
+    with (
+        dispatcher.trace() as here,
+        dispatcher.backend("cpu"),
+        dispatcher.trace(everywhere=True) as everywhere,
+    ):
+        f(1)
+        in_a_thread(work)
+    in_a_thread(work)
+    f(5)
+    assert [call.ran_on for call in here] == ["cpu"]
+    assert [call.ran_on for call in everywhere] == ["cpu", "cpu", "a", "a"]
+    assert [call.chosen_by for call in everywhere] == ["scope", "default", "scope", "call"]
+
+
+def test_it_sees_the_setting_and_leaves_it_alone(dispatcher, f):
+    dispatcher.settings.backend = "a"
+    with dispatcher.trace(everywhere=True) as calls:
+        in_a_thread(f)
+        dispatcher.settings.backend = "cpu"
+        in_a_thread(f)
+        dispatcher.settings.backend = "a"
+    assert [call.ran_on for call in calls] == ["a", "cpu"]
+    assert dispatcher.settings.backend == "a"
+    assert f() == ("a", 0)
+
+
+def test_traces_that_look_everywhere_overlap(dispatcher, f):
+    first, second = dispatcher.trace(everywhere=True), dispatcher.trace(everywhere=True)
+    one = first.__enter__()
+    f(1)
+    two = second.__enter__()
+    f(2)
+    first.__exit__(None, None, None)
+    f(3)
+    second.__exit__(None, None, None)
+    f(4)
+    second.__exit__(None, None, None)  # once too often, which changes nothing
+    assert (len(one), len(two)) == (2, 2)
+
+
+def test_a_scope_that_outlives_such_a_trace_tells_it_no_more(dispatcher, f):
+    scope = dispatcher.backend("a")
+    with dispatcher.trace(everywhere=True) as calls:
+        scope.__enter__()
+        f(1)
+    f(2)
+    scope.__exit__(None, None, None)
+    assert len(calls) == 1
