@@ -1,7 +1,5 @@
 """Who looks on while dispatched calls run."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,7 +11,7 @@ class Observer:
 
     __slots__ = ()
 
-    def begin(self, record: CallRecord) -> None:
+    def begin(self, record: "CallRecord") -> None:
         """A call begins; the record is filled while it goes on."""
 
     def watch(self, route: Any, attempt: Any) -> Any:
