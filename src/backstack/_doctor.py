@@ -11,6 +11,7 @@ Progress = Callable[[str], None]
 
 _HEAVY = 0.02  # seconds of import that are worth telling
 _MOST = 6
+_ORDER = ("error", "warning", "note")
 
 
 def examine(host: str, only: str | None, seconds: float, progress: Progress) -> dict[str, Any]:
@@ -49,11 +50,10 @@ def examine(host: str, only: str | None, seconds: float, progress: Progress) -> 
 def _backend(
     host: str, known: dict[str, Any], seconds: float, progress: Progress
 ) -> dict[str, Any]:
-    if known["state"] == "refused" or known["label"] is None:
-        reason = known["reason"] or "it has no usable name"
-        finding = _finding("error", "refused", f"It is never imported: {reason}.")
+    if known["state"] == "refused":
+        finding = _finding("error", "refused", f"It is never imported: {known['reason']}.")
         return _report(known, [finding], {}, {})
-    request = {"task": "backend", "host": host, "backend": known["label"]}
+    request = {"task": "backend", "host": host, "provider": known["provider"]}
     outcome = probe(request, seconds, progress)
     if outcome.result is None:
         findings = [_finding("error", "probe-failed", outcome.problem or "")]
@@ -70,8 +70,8 @@ def _report(
     told: dict[str, Any], findings: list[Any], times: dict[str, float], heavy: dict[str, Any]
 ) -> dict[str, Any]:
     ok = all(finding["severity"] == "note" for finding in findings)
-    kept = {key: value for key, value in told.items() if key != "label"}
-    return {**kept, "ok": ok, "seconds": times, "imports": heavy, "findings": findings}
+    ordered = sorted(findings, key=lambda finding: _ORDER.index(finding["severity"]))
+    return {**told, "ok": ok, "seconds": times, "imports": heavy, "findings": ordered}
 
 
 def _finding(severity: str, code: str, message: str) -> dict[str, Any]:

@@ -14,6 +14,9 @@ class Observer:
     def begin(self, record: "CallRecord") -> None:
         """A call begins; the record is filled while it goes on."""
 
-    def watch(self, route: Any, attempt: Any) -> Any:
-        """What is to run instead of `attempt`, which by default is that itself."""
+    def watch(self, route: Any, attempt: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """What is to run instead of `attempt`, which by default is that itself.
+
+        `args` and `kwargs` are those of the call, before they were routed.
+        """
         return attempt

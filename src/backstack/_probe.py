@@ -6,6 +6,7 @@ what the foreign code prints is not in the way, and what was told before a crash
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import faulthandler
 import importlib
@@ -19,6 +20,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import errors
+from ._choices import Origin
 from ._installed import place_of_host
 from ._loading import FAILURES, describe
 from ._names import did_you_mean
@@ -29,6 +31,9 @@ from .dispatcher import BackendDispatcher
 from .explaining import explain
 
 
+PROBE = Origin("query", "backstack doctor")
+
+
 class ProbeError(Exception):
     """What was asked for is not there; the message says what to do."""
 
@@ -36,8 +41,10 @@ class ProbeError(Exception):
 def main(request: dict[str, Any]) -> None:
     """Do what is asked for, tell what it came to, and end the process at once."""
     with open(request["events"], "a", encoding="utf-8") as events:
+        phases = ["starting"]
 
         def tell(**event: Any) -> None:
+            phases.extend(filter(None, [event.get("phase")]))
             events.write(json.dumps(event, default=str) + "\n")
             events.flush()
 
@@ -50,9 +57,8 @@ def main(request: dict[str, Any]) -> None:
         except ProbeError as error:
             tell(problem=str(error))
         except FAILURES as error:
-            tell(problem=describe(error))
-    sys.stdout.flush()
-    sys.stderr.flush()
+            tell(problem=f"It failed while {phases[-1]}: {describe(error)}")
+    _flush()
     os._exit(0)  # whatever threads the foreign code has left running
 
 
@@ -85,14 +91,8 @@ def find_dispatcher(name: str) -> BackendDispatcher:
 
 
 def _the_one_of(package: str, name: str) -> BackendDispatcher:
-    found: dict[int, BackendDispatcher] = {}
-    for module_name, module in list(sys.modules.items()):
-        if module_name == package or module_name.startswith(package + "."):
-            for value in list(vars(module).values()):
-                if isinstance(value, BackendDispatcher):
-                    found[id(value)] = value
-    own = [d for d in found.values() if d._config.host == name]
-    candidates = own or list(found.values())
+    found = _dispatchers(package)
+    candidates = [d for d in found if d._config.host == name] or found
     if len(candidates) == 1:
         return candidates[0]
     if not candidates:
@@ -102,6 +102,17 @@ def _the_one_of(package: str, name: str) -> BackendDispatcher:
         )
     hosts = ", ".join(sorted(repr(d._config.host) for d in candidates))
     raise ProbeError(f"{package!r} has several dispatchers, of {hosts}; choose: MODULE:ATTRIBUTE.")
+
+
+def _dispatchers(package: str | None = None) -> list[BackendDispatcher]:
+    """Those that are in any module, or in those of a package; each once."""
+    found: dict[int, BackendDispatcher] = {}
+    for name, module in list(sys.modules.items()):
+        if package is None or name == package or name.startswith(package + "."):
+            for value in list(getattr(module, "__dict__", {}).values()):
+                if issubclass(type(value), BackendDispatcher):  # asks nothing of the value
+                    found[id(value)] = value
+    return list(found.values())
 
 
 def _host(request: dict[str, Any], tell: Callable[..., None]) -> dict[str, Any]:
@@ -136,8 +147,7 @@ def _imported(name: str, tell: Callable[..., None]) -> tuple[BackendDispatcher, 
 
 def _told(dispatcher: BackendDispatcher, backend: Backend) -> dict[str, Any]:
     record = dispatcher._registry.record(backend, dispatcher.functions)
-    label = next(iter(backend.labels), None)
-    return {**record.as_dict(), "provider": backend.shown_provider, "label": label}
+    return {**record.as_dict(), "provider": backend.shown_provider}
 
 
 def _chooser(dispatcher: BackendDispatcher) -> dict[str, Any]:
@@ -175,23 +185,20 @@ def _lock(dispatcher: BackendDispatcher) -> dict[str, Any]:
 
 def _backend(request: dict[str, Any], tell: Callable[..., None]) -> dict[str, Any]:
     dispatcher, _ = _imported(request["host"], tell)
-    label = request["backend"]
     registry = dispatcher._registry
+    backend = next(b for b in registry.by_name() if b.shown_provider == request["provider"])
     routes = sorted(dispatcher._alive(), key=lambda route: route.name)
-    tell(phase=f"loading {label}")
+    tell(phase=f"loading {backend.shown}")
     _mark("loading")
     started = time.perf_counter()
     with contextlib.suppress(errors.BackendError):  # which the findings tell
-        dispatcher.get_backend(label)
+        registry.make_ready(backend, PROBE)
     loaded = time.perf_counter()
-    tell(phase=f"looking at the functions of {label}")
+    tell(phase=f"looking at the functions of {backend.shown}")
     _mark("reading")
-    findings = check_adapter(registry, routes, label)
+    findings = check_adapter(registry, routes, backend)
     done = time.perf_counter()
     _mark("nobody")
-    backend = registry.find(label)
-    if backend is None:
-        raise ProbeError(f"Its source promises the name {label!r}, and the adapter has another.")
     return {
         **_told(dispatcher, backend),
         "seconds": {"loading": loaded - started, "reading": done - loaded},
@@ -200,8 +207,16 @@ def _backend(request: dict[str, Any], tell: Callable[..., None]) -> dict[str, An
 
 
 def _mark(whose: str) -> None:
-    sys.stderr.flush()
-    os.write(2, f"{MARK}{whose}\n".encode())
+    _flush()
+    for stream in (1, 2):
+        with contextlib.suppress(OSError):  # the foreign code may have closed it
+            os.write(stream, f"{MARK}{whose}\n".encode())
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):  # or put something else there
+            stream.flush()
 
 
 # -- asking --------------------------------------------------------------------------------
@@ -212,10 +227,21 @@ def _coverage(request: dict[str, Any], tell: Callable[..., None]) -> dict[str, A
     return dispatcher.coverage().as_dict()
 
 
+def _stubs(request: dict[str, Any], tell: Callable[..., None]) -> dict[str, Any]:
+    from .stubs import make_stubs
+
+    dispatcher, _ = _imported(request["host"], tell)
+    tell(phase="loading its backends")
+    files = make_stubs(dispatcher, any_name=request["any_name"])
+    if not files:
+        raise ProbeError(f"No module of {request['host']!r} defines a dispatched function.")
+    return {"files": files}
+
+
 def _explain(request: dict[str, Any], tell: Callable[..., None]) -> dict[str, Any]:
     tell(phase=f"importing {request['function']}")
     dispatcher, function = _function(request["function"])
-    kwargs = dict(request["arguments"])
+    kwargs = {name: _value(text) for name, text in request["arguments"]}
     call = dispatcher._call(function, (), kwargs)
     route, args, kwargs, _ = call
     label = request["backend"]
@@ -226,6 +252,14 @@ def _explain(request: dict[str, Any], tell: Callable[..., None]) -> dict[str, An
         args, kwargs = _with_placeholders(route.callee.named, kwargs)
     explanation = explain(call._replace(args=args, kwargs=kwargs))
     return {"text": repr(explanation), "explanation": explanation.as_dict()}
+
+
+def _value(text: str) -> Any:
+    """An argument as Python writes it; anything else is a string."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
 
 
 def _with_placeholders(
@@ -273,15 +307,17 @@ def _function(path: str) -> tuple[BackendDispatcher, Any]:
 
 
 def _owner(function: Any) -> BackendDispatcher | None:
-    for module in list(sys.modules.values()):
-        for value in list(vars(module).values()) if module is not None else ():
-            if isinstance(value, BackendDispatcher):
-                try:
-                    value._call(function, (), {})
-                except TypeError:
-                    continue
-                return value
+    for dispatcher in _dispatchers():
+        with contextlib.suppress(TypeError):
+            dispatcher._call(function, (), {})
+            return dispatcher
     return None
 
 
-_TASKS = {"host": _host, "backend": _backend, "coverage": _coverage, "explain": _explain}
+_TASKS = {
+    "host": _host,
+    "backend": _backend,
+    "coverage": _coverage,
+    "explain": _explain,
+    "stubs": _stubs,
+}

@@ -32,7 +32,7 @@ class Outcome(NamedTuple):
     problem : str or None
         Why there is no result.
     printed : dict of str to list of str
-        The lines written to ``"stdout"`` and to ``"stderr"``.
+        The lines written to ``"stdout"`` and to ``"stderr"``, from the first mark on.
     imports : dict of str to (dict of str to float)
         By whose account, the seconds that each package took to import.
     """
@@ -60,12 +60,13 @@ def probe(
         events = list(_events(files["events"]))
         stdout, stderr = _lines(files["stdout"]), _lines(files["stderr"])
         imports = import_times(stderr)
-        printed = {"stdout": stdout, "stderr": [line for line in stderr if not _is_ours(line)]}
+        said = [line for line in stderr if not line.startswith(_TIME)]
+        printed = {"stdout": _after_mark(stdout), "stderr": _after_mark(said)}
         last = events[-1] if events else {}
         if "result" in last:
             return Outcome(last["result"], None, printed, imports)
         problem = last.get("problem") or _end(
-            status, in_time, seconds, _phase(events), files["trace"], printed["stderr"]
+            status, in_time, seconds, _phase(events), files["trace"], said
         )
         return Outcome(None, problem, printed, imports)
 
@@ -74,7 +75,8 @@ def _run(
     request: dict[str, Any], files: dict[str, Path], limit: float, on_phase: Callable[[str], None]
 ) -> tuple[int | None, bool]:
     """The exit status, and whether it ended by itself."""
-    command = [sys.executable, "-X", "importtime", "-c", _START]
+    # With -P, since the current folder is not on the path unless it is on the parent's.
+    command = [sys.executable, "-P", "-X", "importtime", "-c", _START]
     with files["stdout"].open("wb") as stdout, files["stderr"].open("wb") as stderr:
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=stdout, stderr=stderr, start_new_session=True
@@ -167,8 +169,11 @@ _TIME = "import time:"
 MARK = "backstack: on the account of "
 
 
-def _is_ours(line: str) -> bool:
-    return line.startswith((_TIME, MARK))
+def _after_mark(lines: list[str]) -> list[str]:
+    """What was written on a backend's account."""
+    marks = [number for number, line in enumerate(lines) if line.startswith(MARK)]
+    own = lines[marks[0] :] if marks else []
+    return [line for line in own if not line.startswith(MARK)]
 
 
 def import_times(stderr: list[str]) -> dict[str, dict[str, float]]:

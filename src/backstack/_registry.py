@@ -230,6 +230,15 @@ class Registry:
         if not backend.available:
             self._ask(backend, label, origin)
 
+    def make_ready(self, backend: Backend, origin: Origin) -> None:
+        """As `prepare`, of a backend whose names may not be known yet."""
+        if backend.refusal is not None or self.forbids(backend):
+            raise messages.untrusted(self.config, backend, None, origin)
+        self.notices.unlisted(backend)
+        if backend.adapter is None:
+            self._load(backend, None, origin)
+        self.prepare(backend, backend.shown, origin)
+
     def _load(
         self,
         backend: Backend,

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from ._routing import Plan
 
 
-_NOTHING: AbstractContextManager[Any] = nullcontext()
+#: Nothing to run inside of.
+NOTHING: AbstractContextManager[Any] = nullcontext()
 
 
 class Attempt(NamedTuple):
@@ -43,7 +44,7 @@ class Attempt(NamedTuple):
     kwargs: dict[str, Any]
     backend: Backend | None
     last: bool
-    inside: AbstractContextManager[Any] = _NOTHING
+    inside: AbstractContextManager[Any] = NOTHING
 
 
 class Route(HostFunction):
@@ -86,7 +87,7 @@ class Route(HostFunction):
                 record.ran_on = CPU if attempt.backend is None else attempt.backend.shown
                 watched = self._within(attempt, self._clock(record, attempt), *around)
                 for observer in observers:
-                    watched = observer.watch(self, watched)
+                    watched = observer.watch(self, watched, args, kwargs)
                 yield watched
         except GeneratorExit:
             raise

@@ -6,6 +6,7 @@ Such a call comes back to the implementation, unless it says ``backend="cpu"``.
 from __future__ import annotations
 
 import ast
+import contextlib
 import inspect
 import sys
 import textwrap
@@ -13,10 +14,15 @@ from collections.abc import Callable
 from types import FunctionType, ModuleType
 from typing import Any
 
+from ._names import CPU
+
 
 def calls_back(implementation: Callable[..., Any], public: object, keyword: str) -> int | None:
     """The line of a call of `public` in `implementation` that does not choose; None if none."""
-    function = inspect.unwrap(implementation)
+    function: Any = inspect.unwrap(implementation)
+    if not callable(getattr(function, "__get__", None)):
+        function = getattr(type(function), "__call__", function)  # an object that can be called
+    function = getattr(function, "__func__", function)
     if not isinstance(function, FunctionType):
         return None
     try:
@@ -24,7 +30,11 @@ def calls_back(implementation: Callable[..., Any], public: object, keyword: str)
         tree = ast.parse(source)
     except (OSError, TypeError, SyntaxError, ValueError):
         return None
-    known = {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
+    if any(isinstance(node, ast.Constant) and node.value == CPU for node in ast.walk(tree)):
+        return None  # it knows the way out, and takes it in whatever way
+    known = {**function.__globals__, **_nonlocals(function)}
+    for name in function.__code__.co_varnames:  # whatever these are, they hide the others
+        known.pop(name, None)
     known.update(_imports(tree))
     for node in ast.walk(tree):
         if (
@@ -35,6 +45,14 @@ def calls_back(implementation: Callable[..., Any], public: object, keyword: str)
         ):
             return function.__code__.co_firstlineno + node.lineno - 1
     return None
+
+
+def _nonlocals(function: FunctionType) -> dict[str, Any]:
+    found = {}
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
+        with contextlib.suppress(ValueError):  # it is empty
+            found[name] = cell.cell_contents
+    return found
 
 
 def _imports(tree: ast.AST) -> dict[str, Any]:

@@ -181,7 +181,7 @@ def _read(body: _Body, *, plain: bool = True, of_class: bool = False) -> Declara
     return Declaration(
         name=known["name"],
         aliases=known["aliases"],
-        exports=_exports(known["__all__"], bound, literals),
+        exports=_exports(known["__all__"], bound, literals, set(_modules(body, of_class))),
         options=dict(_options(body, of_class)),
         computed=computed,
         doubtful=_doubtful(body, bound),
@@ -193,13 +193,23 @@ def _label(field: str, literals: dict[str, Any], bound: dict[str, int]) -> Any:
     return literals.get(field, MISSING) if bound.get(field) == 1 else MISSING
 
 
-def _exports(listed: object, bound: dict[str, int], literals: dict[str, Any]) -> tuple[str, ...]:
+def _exports(
+    listed: object, bound: dict[str, int], literals: dict[str, Any], modules: set[str]
+) -> tuple[str, ...]:
     if isinstance(listed, (list, tuple, set)):
         names = {name for name in listed if isinstance(name, str)}
     else:
-        names = {name for name in bound if not name.startswith("_") and name != "*"}
+        names = {name for name in bound if not name.startswith("_") and name != "*"} - modules
     nothing = {name for name, value in literals.items() if value is None and bound[name] == 1}
     return tuple(sorted(names - ADAPTER_FIELDS - nothing))
+
+
+def _modules(body: _Body, of_class: bool) -> Iterator[str]:
+    """The names that stand for modules, which are no functions."""
+    for node in at_top_level(body, classes=of_class):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.asname or alias.name.partition(".")[0]
 
 
 def _doubtful(body: _Body, bound: dict[str, int]) -> frozenset[str]:
@@ -227,8 +237,8 @@ def at_top_level(body: _Body, *, classes: bool) -> Iterator[ast.stmt]:
             continue
         blocks = [getattr(node, field, None) or [] for field in ("body", "orelse", "finalbody")]
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
-            blocks = [node.orelse]
-        blocks += [handler.body for handler in getattr(node, "handlers", ())]
+            blocks = [node.body if isinstance(node.test, ast.UnaryOp) else node.orelse]
+        blocks += [part.body for part in getattr(node, "handlers", getattr(node, "cases", ()))]
         for block in blocks:
             yield from at_top_level(block, classes=classes)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
 from . import errors
@@ -76,30 +76,38 @@ class Findings(RecordTable[Finding]):
         return all(finding.severity == "note" for finding in self)
 
 
-def check_adapter(registry: Registry, routes: Sequence[Route], label: str) -> Findings:
+def check_adapter(registry: Registry, routes: Sequence[Route], backend: Backend) -> Findings:
     """Look at everything that an adapter promises, loading it."""
     order = {"error": 0, "warning": 1, "note": 2}
-    found = dict.fromkeys(_checked(registry, routes, label))
+    found = dict.fromkeys(_checked(registry, routes, backend))
     return Findings(sorted(found, key=lambda finding: order[finding.severity]))
 
 
-def _checked(registry: Registry, routes: Sequence[Route], label: str) -> Iterator[Finding]:
-    backend = registry.resolve(label, _ORIGIN) if label != CPU else None
-    if backend is None:
-        raise ValueError(f"{CPU!r} is {registry.config.host}'s own implementation, no adapter.")
+def _checked(registry: Registry, routes: Sequence[Route], backend: Backend) -> Iterator[Finding]:
     with collected():
         try:
-            registry.prepare(backend, label, _ORIGIN)
+            registry.make_ready(backend, _ORIGIN)
         except errors.BackendUnavailableError as error:
             yield Finding("warning", "unavailable", None, f"It cannot run here: {error.reason}.")
         except (errors.BackendError, errors.BackstackWarning) as error:
             yield Finding("error", _code(error), None, str(error))
             return
-    yield from _of_labels(registry, backend)
-    yield from _of_exports(registry, backend, routes)
+    yield from _whatever(None, _of_labels, registry, backend)
+    yield from _whatever(None, _of_exports, registry, backend, routes)
     for route in routes:
-        yield from _of_function(backend, route)
-    yield from _of_imports(registry, backend, routes)
+        yield from _whatever(route.name, _of_function, backend, route)
+    yield from _whatever(None, _of_imports, registry, backend, routes)
+
+
+def _whatever(
+    function: str | None, check: Callable[..., Iterator[Finding]], *args: Any
+) -> Iterator[Finding]:
+    """What a check finds; foreign objects may do anything when they are looked at."""
+    try:
+        yield from check(*args)
+    except Exception as error:
+        text = f"Looking at it raises {type(error).__name__}: {error}"
+        yield Finding("warning", "odd", function, text)
 
 
 def _code(error: Exception) -> str:
@@ -157,7 +165,11 @@ def _is_its_own(backend: Backend, name: str) -> bool:
     """Whether an adapter without ``__all__`` defines that function, and has not imported it."""
     value = inspect.getattr_static(backend.adapter, name, None)
     value = getattr(value, "__func__", value)
-    return getattr(value, "__module__", None) == adapter_module(backend.adapter)
+    try:
+        module = value.__module__
+    except Exception:
+        return False
+    return bool(module == adapter_module(backend.adapter))
 
 
 def _of_imports(registry: Registry, backend: Backend, routes: Sequence[Route]) -> Iterator[Finding]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import ast
+import io
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-WELL, PROBLEMS, USAGE = 0, 1, 2
+WELL, PROBLEMS, USAGE, INTERRUPTED = 0, 1, 2, 130
+_LONGEST = 86_400.0  # seconds
 _COLORS = {"error": "red", "warning": "yellow", "note": "dim"}
 
 
@@ -42,7 +44,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return USAGE
-    status: int = options.run(options)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # foreign texts may have any characters
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        status: int = options.run(options)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PROBLEMS
     return status
 
 
@@ -75,6 +87,19 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--plot", metavar="FILE", help="also draw it into this file")
     _add_seconds(command)
     command.set_defaults(run=_coverage)
+
+    command = commands.add_parser(
+        "stubs", help="tell type checkers what backends add to the functions of a host"
+    )
+    _add_host(command)
+    command.add_argument(
+        "-o", "--output", default=".", metavar="DIR", help="put HOST-stubs there (default: here)"
+    )
+    command.add_argument(
+        "--any-name", action="store_true", help="accept any name, not only those installed here"
+    )
+    _add_seconds(command)
+    command.set_defaults(run=_stubs, json=False)
 
     command = commands.add_parser("explain", help="where a call would run, and why")
     command.add_argument("function", metavar="HOST.FUNC", help="its path, as in an import")
@@ -115,20 +140,22 @@ def _add_seconds(command: argparse.ArgumentParser) -> None:
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 < seconds < float("inf"):
-        raise ValueError(text)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= _LONGEST:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no number of seconds above 0 and up to a day"
+        )
     return seconds
 
 
-def _argument(text: str) -> tuple[str, Any]:
+def _argument(text: str) -> tuple[str, str]:
     name, _, value = text.partition("=")
     if not name.isidentifier():
         raise argparse.ArgumentTypeError(f"write NAME=VALUE, not {text!r}")
-    try:
-        return name, ast.literal_eval(value)
-    except (ValueError, SyntaxError):
-        return name, value
+    return name, value
 
 
 # -- the commands --------------------------------------------------------------------------
@@ -183,12 +210,28 @@ def _coverage(options: argparse.Namespace) -> int:
     return WELL
 
 
+def _stubs(options: argparse.Namespace) -> int:
+    request = {"task": "stubs", "host": options.host, "any_name": options.any_name}
+    told = _asked(options, request)
+    if told is None:
+        return PROBLEMS
+    from .stubs import write_files
+
+    try:
+        written = write_files(told["files"], options.output)
+    except OSError as error:
+        _complain(str(error))
+        return USAGE
+    print("\n".join(map(str, written)))
+    return WELL
+
+
 def _explain(options: argparse.Namespace) -> int:
     request = {
         "task": "explain",
         "function": options.function,
         "backend": options.backend,
-        "arguments": dict(options.argument),
+        "arguments": options.argument,
     }
     told = _asked(options, request)
     if told is None:
@@ -219,9 +262,10 @@ def _asked(options: argparse.Namespace, request: dict[str, Any]) -> dict[str, An
 def _progress() -> Iterator[Callable[[str], None]]:
     """Say on the terminal what is going on; on standard error, which is nobody's input."""
     from rich.console import Console
+    from rich.markup import escape
 
     with Console(stderr=True).status("starting ...") as status:
-        yield lambda phase: status.update(f"{phase} ...")
+        yield lambda phase: status.update(f"{escape(phase)} ...")
 
 
 def _print_json(value: Any) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .explaining import Call, Explanation
     from .reports import BackendTable
     from .tracing import Trace
+    from .verifying import Compare
 
 F = TypeVar("F", bound=Callable[..., Any])
 C = TypeVar("C", bound=type)
@@ -115,6 +116,7 @@ class BackendDispatcher:
         self._selector = Selector(self._registry)
         self._stack = Stack(host_name, Process(self._variable(), on_missing), self)
         self._settings = Settings(self._selector, self._stack)
+        self._comparisons: dict[str, Callable[[Any, Any], Any]] = {}
 
     def _variable(self) -> Selection | None:
         """What the environment asks for; nobody looks what that is before the first call."""
@@ -548,6 +550,109 @@ class BackendDispatcher:
         from .coverage import make_coverage
 
         return make_coverage(self._registry, self._alive())
+
+    def verify(
+        self,
+        *names: str,
+        compare: "Compare" = None,
+        on_mismatch: str = "warn",
+        on_missing: str | None = None,
+    ) -> Scope:
+        """A scope in which each call runs on the host too, and the results are compared.
+
+        For whoever distrusts a backend's numbers, and for CI. The host works on copies of the
+        arguments, made before the backend could change them. Of functions that return nothing,
+        what became of the arguments is compared. Generators and dispatched classes are not
+        compared.
+
+        Parameters
+        ----------
+        *names : str
+            The backends, as for `backend`; without any, what is chosen outside.
+        compare : callable or mapping, optional
+            How results are compared: a callable of the host's result and the backend's, which
+            returns None or true where they agree, and else false or a text, or raises
+            `AssertionError`; tolerances, as in ``{"rtol": 1e-3, "atol": 0.1}``; or a mapping
+            from names of functions to one of these. What is not given is as `set_comparison`
+            has it.
+        on_mismatch : {"warn", "error"}
+            Whether a difference is a `BackendMismatchWarning` or a `BackendMismatchError`.
+        on_missing : {"warn", "host", "error"}, optional
+            As for `backend`.
+
+        Returns
+        -------
+        Scope
+            A context manager and a decorator.
+
+        Raises
+        ------
+        ValueError
+            At once, for another `on_mismatch` or `on_missing`, and for tolerances that are none.
+        BackendMismatchError
+            From a call inside.
+
+        Examples
+        --------
+        >>> from types import SimpleNamespace
+        >>> dispatcher = BackendDispatcher(entrypoint_group="demo.backends", host_name="demo")
+        >>> @dispatcher.backend_dispatch
+        ... def half(x):
+        ...     return x / 2
+        >>> rounding = SimpleNamespace(name="rounding", half=lambda x: x // 2)
+        >>> with dispatcher.register(rounding), dispatcher.verify("rounding", on_mismatch="error"):
+        ...     half(4.0), half(3.0)  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+            ...
+        backstack.errors.BackendMismatchError: half() on backend 'rounding' gives other results ...
+        """
+        from .verifying import ON_MISMATCH, Verifier, VerifyingScope, comparisons
+
+        check_option(on_mismatch, ON_MISMATCH, "on_mismatch")
+        if on_missing is not None:
+            check_option(on_missing, ON_MISSING, "on_missing")
+        verifier = Verifier(comparisons(compare, self._comparisons, self.functions), on_mismatch)
+        options = {"compare": compare, "on_mismatch": on_mismatch, "on_missing": on_missing}
+        select, host = self._selector.for_scope, self._config.host
+        return VerifyingScope(verifier, options, self._stack, select, {}, names, on_missing, host)
+
+    def set_comparison(
+        self,
+        function: Any,
+        compare: Callable[[Any, Any], Any] | None = None,
+        *,
+        rtol: float | None = None,
+        atol: float | None = None,
+    ) -> None:
+        """Say how `verify` compares the results of a function; for the host to give.
+
+        By default numbers may differ by ``rtol`` times the host's plus ``atol``, where ``rtol``
+        is the square root of the rounding error of the coarser of both types and 1e-5 at least,
+        and ``atol`` a hundredth of that times the largest number in the host's result. Whole
+        numbers and texts have to be equal. Arrays of any kind, sparse matrices, data frames,
+        containers and the attributes of objects are looked into.
+
+        Parameters
+        ----------
+        function : callable or str
+            A dispatched function, or its name.
+        compare : callable, optional
+            Takes the host's result and the backend's; as for `verify`.
+        rtol, atol : float, optional
+            Tolerances, if there is no `compare`: relative to the host's result, and absolute in
+            its unit.
+
+        Raises
+        ------
+        TypeError
+            If `function` is none of this host's, or `compare` cannot be called.
+        ValueError
+            For tolerances that are none.
+        """
+        from .verifying import comparison
+
+        route = self._call(function, (), {}).route
+        self._comparisons[route.name] = comparison(compare, rtol, atol)
 
     # -- for work that runs elsewhere --------------------------------------------------
 

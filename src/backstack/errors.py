@@ -12,6 +12,8 @@ __all__ = [
     "BackendConflictWarning",
     "BackendError",
     "BackendLoadError",
+    "BackendMismatchError",
+    "BackendMismatchWarning",
     "BackendNameError",
     "BackendNotInstalledError",
     "BackendSkippedWarning",
@@ -20,6 +22,7 @@ __all__ = [
     "DroppedArgumentWarning",
     "FallbackWarning",
     "NotImplementedByBackendError",
+    "NotVerifiedWarning",
     "ReservedBackendError",
     "ScopeStillWinsWarning",
     "TrustSettingWarning",
@@ -181,6 +184,21 @@ class NotImplementedByBackendError(BackendError, NotImplementedError):
     function: str = ""
 
 
+class BackendMismatchError(BackendError, AssertionError):
+    """A backend and the host's own implementation came to different results.
+
+    Attributes
+    ----------
+    function : str
+        The host's function.
+    difference : str
+        Where they differ, and by how much.
+    """
+
+    function: str = ""
+    difference: str = ""
+
+
 class BackendNameError(BackendError, ValueError):
     """A selector that is no name at all: not a string, empty, or a list where one name goes.
 
@@ -219,6 +237,14 @@ class BackendSkippedWarning(BackstackWarning):
 
 class AdapterWarning(BackstackWarning):
     """Part of an adapter was refused, or it says other things than its source does."""
+
+
+class BackendMismatchWarning(BackstackWarning):
+    """A backend and the host's own implementation came to different results."""
+
+
+class NotVerifiedWarning(BackstackWarning):
+    """The results of a function cannot be compared with those of the host."""
 
 
 class ScopeStillWinsWarning(BackstackWarning):

@@ -1,0 +1,274 @@
+"""Running each call on the host as well, and comparing what both came to."""
+
+from __future__ import annotations
+
+import copy
+import functools
+from collections.abc import Callable, Collection, Mapping
+from operator import methodcaller
+from typing import Any, NamedTuple, cast
+
+from . import errors
+from ._comparing import Tolerance, can_be_compared, described, difference
+from ._names import did_you_mean, shown
+from ._observers import Observer
+from ._records import Backend
+from ._routes import NOTHING, Attempt, Route
+from ._scopes import Scope
+from ._stack import Own
+from ._warn import warn
+
+ON_MISMATCH = ("warn", "error")
+
+#: Takes the host's result and the backend's. None and true are fine; false, a text that says
+#: what is different, and an `AssertionError` are not.
+Comparison = Callable[[Any, Any], Any]
+
+
+class Twin(NamedTuple):
+    """The arguments of a call for the host, copied before the backend could change them."""
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    shown: str
+
+
+class Verifier(Observer):
+    """Compares each call that runs on a backend with the same call on the host."""
+
+    __slots__ = ("_comparison_of", "_on_mismatch")
+
+    def __init__(self, comparison_of: Callable[[str], Comparison], on_mismatch: str) -> None:
+        self._comparison_of = comparison_of
+        self._on_mismatch = on_mismatch
+
+    def watch(
+        self, route: Route, attempt: Attempt, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Attempt:
+        """The attempt, followed by the same on the host, unless that is what it is."""
+        if attempt.backend is None:
+            return attempt
+        check = Check(route, attempt.backend, self._comparison_of(route.name), self._on_mismatch)
+        if not route.by_name or route.kind.endswith("generator"):
+            what = "objects" if not route.by_name else "generators"
+            check.skip(f"{what} show what they are only when they are used")
+            return attempt
+        run = _run_coroutine if route.kind == "coroutine" else _run
+        # The clock of a trace is in `inside`, and stops before the host runs.
+        function = functools.partial(run, check, attempt, args, kwargs)
+        return attempt._replace(function=function, inside=NOTHING)
+
+
+def _run(
+    check: Check,
+    attempt: Attempt,
+    given: tuple[Any, ...],
+    given_by_name: dict[str, Any],
+    /,
+    *args: Any,
+    **kwargs: Any,
+) -> Any:
+    twin = check.twin(given, given_by_name)
+    with attempt.inside:
+        result = attempt.function(*args, **kwargs)
+    if twin is not None and (attempt.last or result is not NotImplemented):
+        try:
+            with check.route.host_in_force():
+                own = check.route.host(*twin.args, **twin.kwargs)
+        except Exception as error:
+            check.report_host_raised(error, twin)
+        else:
+            check.compare(own, result, twin, given, given_by_name)
+    return result
+
+
+async def _run_coroutine(
+    check: Check,
+    attempt: Attempt,
+    given: tuple[Any, ...],
+    given_by_name: dict[str, Any],
+    /,
+    *args: Any,
+    **kwargs: Any,
+) -> Any:
+    twin = check.twin(given, given_by_name)
+    result = await attempt.function(*args, **kwargs)
+    if twin is not None:
+        try:
+            with check.route.host_in_force():
+                own = await check.route.host(*twin.args, **twin.kwargs)
+        except Exception as error:
+            check.report_host_raised(error, twin)
+        else:
+            check.compare(own, result, twin, given, given_by_name)
+    return result
+
+
+class Check:
+    """One call that is compared."""
+
+    def __init__(
+        self, route: Route, backend: Backend, comparison: Comparison, on_mismatch: str
+    ) -> None:
+        self.route = route
+        self._backend = backend
+        self._comparison = comparison
+        self._on_mismatch = on_mismatch
+
+    def twin(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Twin | None:
+        """What the host is to be called with; None if that cannot be copied."""
+        host = self.route.callee
+        kept = {
+            name: value
+            for name, value in kwargs.items()
+            if name in host.keywords or (host.var_keyword is not None and name not in host.named)
+        }
+        try:
+            copied_args, copied_kwargs = copy.deepcopy((args, kept))
+        except Exception as error:
+            self.skip(f"its arguments cannot be copied: {type(error).__name__}: {error}")
+            return None
+        return Twin(copied_args, copied_kwargs, self._shown(args, kept))
+
+    def _shown(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+        arguments = self._by_name(args, kwargs)
+        return ", ".join(f"{name}={described(value)}" for name, value in arguments.items())
+
+    def _by_name(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return dict(self.route.callee.signature.bind(*args, **kwargs).arguments)
+        except TypeError:
+            return {**{f"#{i}": value for i, value in enumerate(args)}, **kwargs}
+
+    def report_host_raised(self, error: Exception, twin: Twin) -> None:
+        """That the host raises where the backend does not is a difference, too."""
+        self.report(f"the host's own raises {type(error).__name__}: {error}", twin)
+
+    def compare(
+        self,
+        own: Any,
+        result: Any,
+        twin: Twin,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> None:
+        """Compare two results; of calls that return nothing, what became of their arguments."""
+        pairs = [(own, result)]
+        if own is None and result is None:
+            ours, theirs = self._by_name(twin.args, twin.kwargs), self._by_name(args, kwargs)
+            pairs = [
+                ({name: ours[name]}, {name: theirs[name]})
+                for name in ours
+                if name in theirs and can_be_compared(ours[name])
+            ]
+        for pair in pairs:
+            found = self._difference(*pair)
+            if found is not None:
+                self.report(found, twin)
+                return
+
+    def _difference(self, own: Any, result: Any) -> str | None:
+        try:
+            outcome = self._comparison(own, result)
+        except AssertionError as error:
+            return str(error).strip() or "the comparison failed"
+        if isinstance(outcome, str):
+            return outcome or None
+        return None if outcome is None or bool(outcome) else "the comparison says that they differ"
+
+    def report(self, found: str, twin: Twin) -> None:
+        """Warn of a difference, or raise it."""
+        route, registry = self.route, self.route.registry
+        text = (
+            f"{route.name}() on backend {self._backend.shown!r} gives other results than "
+            f"{registry.config.host}'s own: {found}. Called with {twin.shown or 'no arguments'}."
+        )
+        if self._on_mismatch == "warn":
+            warn(text, errors.BackendMismatchWarning, registry.packages)
+            return
+        raise errors.BackendMismatchError(
+            text,
+            host=registry.config.host,
+            label=self._backend.shown,
+            name=self._backend.name,
+            function=route.name,
+            difference=found,
+        )
+
+    def skip(self, why: str) -> None:
+        """Say, once, that calls of this function are not compared."""
+        route = self.route
+        self._backend.once.warn(
+            ("not verified", route.name, why),
+            f"{route.name}() on backend {self._backend.shown!r} is not compared with "
+            f"{route.registry.config.host}'s own: {why}.",
+            errors.NotVerifiedWarning,
+            route.registry.packages,
+        )
+
+
+class VerifyingScope(Scope):
+    """A scope in which each call runs on the host too, and the results are compared."""
+
+    __slots__ = ("_options", "_verifier")
+
+    def __init__(self, verifier: Verifier, options: Mapping[str, Any], *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._verifier = verifier
+        self._options = options
+        self._known = {}  # what an ordinary scope of these names would add is not enough
+
+    def _own(self) -> Own:
+        selection = self._select(self._labels) if self._labels else None
+        return selection, self._on_missing, self._verifier
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return methodcaller("verify", *self._labels, **self._options), (self._stack.owner,)
+
+    def __repr__(self) -> str:
+        return super().__repr__().replace("<backend(", "<verify(", 1)
+
+
+#: What may say how results are compared; see `BackendDispatcher.verify`.
+Compare = Comparison | Mapping[str, Any] | None
+
+
+def comparisons(
+    compare: Compare, of_host: Mapping[str, Comparison], known: Collection[str]
+) -> Callable[[str], Comparison]:
+    """How the results of each function are compared: as given, else as the host has it."""
+    usual = comparison(None)
+    if compare is None:
+        return lambda name: of_host.get(name, usual)
+    if isinstance(compare, Mapping) and not set(compare) <= {"rtol", "atol"}:
+        for name in compare:
+            if name not in known:
+                raise ValueError(f"no function {name!r} is dispatched.{did_you_mean(name, known)}")
+        own = {name: comparison(value) for name, value in compare.items()}
+        return lambda name: own.get(name) or of_host.get(name, usual)
+    for_all = comparison(compare)
+    return lambda _: for_all
+
+
+def comparison(compare: Any, rtol: float | None = None, atol: float | None = None) -> Comparison:
+    """A comparison, from one that somebody has written or from tolerances."""
+    if compare is None:
+        tolerance = Tolerance(_size(rtol, "rtol"), _size(atol, "atol"))
+        return functools.partial(difference, tolerance=tolerance)
+    if isinstance(compare, Mapping):
+        unknown = set(compare) - {"rtol", "atol"}
+        if unknown:
+            raise ValueError(f"a tolerance has rtol and atol, not {min(map(shown, unknown))}")
+        return comparison(None, compare.get("rtol"), compare.get("atol"))
+    if not callable(compare):
+        raise TypeError(f"{shown(compare)} cannot compare anything: it is not callable")
+    return cast("Comparison", compare)
+
+
+def _size(value: Any, name: str) -> float | None:
+    if value is None:
+        return None
+    size = float(value)
+    if not 0 <= size < float("inf"):
+        raise ValueError(f"{name} must be a number of 0 or more, not {value!r}")
+    return size

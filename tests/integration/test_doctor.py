@@ -1,0 +1,1059 @@
+"""What `backstack doctor` says of hosts and backends, each of which really does what it says."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+HOST = """
+import os
+from backstack import BackendDispatcher
+
+dispatcher = BackendDispatcher(
+    entrypoint_group="host.backends",
+    host_name="host",
+    trusted_backends={
+        "pinned": {
+            "distributions": ["pinned-dist"],
+            "object_refs": ["pinned_adapter"],
+            "aliases": ["by-the-host"],
+        },
+        "impostor": {"distributions": ["the-real-one"]},
+        "renamed": {"distributions": ["renamed-dist"]},
+        "absent": {"package": "absent-package"},
+    },
+)
+backend_dispatch = dispatcher.backend_dispatch
+backend = dispatcher.backend
+
+@backend_dispatch
+def compute(data, size=1): return data
+@backend_dispatch
+def summarize(data, weights): return data
+@backend_dispatch
+async def fetch(data): return data
+@backend_dispatch
+def steps(data): yield data
+@backend_dispatch
+def stack(*arrays, axis=0): return arrays
+@backend_dispatch
+def tune(data, **options): return data
+"""
+WHOLE = "def compute(data, size=1): return data\n"
+
+#: A module that leaves a file behind when it runs.
+MARK = "import pathlib; pathlib.Path(__file__).with_suffix('.ran').touch()\n"
+
+
+def ran(place):
+    return sorted(path.stem for path in place.folder.rglob("*.ran"))
+
+
+class Place:
+    """A folder to install distributions into, and the command line run with it on the path."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        folder.mkdir()
+
+    def write(self, files):
+        for name, content in files.items():
+            path = self.folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(textwrap.dedent(content))
+
+    def install(self, name, source, *, entry_name=None, distribution=None, group="host.backends"):
+        distribution = distribution or f"{name}-dist"
+        info = f"{distribution.replace('-', '_')}-1.0.dist-info"
+        self.write(
+            {
+                f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n",
+                f"{info}/entry_points.txt": f"[{group}]\n{entry_name or name} = {name}_adapter\n",
+                f"{name}_adapter.py": source,
+            }
+        )
+
+    def run(self, *arguments, env=None):
+        """The finished command line; it must neither hang nor show a traceback."""
+        path = os.pathsep.join([str(self.folder), os.environ.get("PYTHONPATH", "")])
+        done = subprocess.run(
+            [sys.executable, "-m", "backstack", *arguments],
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            check=False,
+            timeout=240,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": path, "PYTHONUTF8": "1", **(env or {})},
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return done
+
+    def doctor(self, *arguments, status=None, env=None):
+        """What ``doctor --json`` says, which is JSON whatever it has met."""
+        done = self.run("doctor", *arguments, "--json", env=env)
+        report = json.loads(done.stdout)
+        assert done.returncode == (0 if report["ok"] else 1)
+        assert status in (None, done.returncode), report
+        return report
+
+
+@pytest.fixture
+def place(tmp_path):
+    place = Place(tmp_path / "place")
+    place.write({"host.py": HOST})
+    return place
+
+
+def one(report, name):
+    return next(backend for backend in report["backends"] if backend["name"] == name)
+
+
+def findings(backend, *, unlisted=False):
+    """The findings; that the host does not list it is left out, since it lists next to none."""
+    return [f for f in backend["findings"] if unlisted or f["code"] != "unlisted"]
+
+
+def codes(backend):
+    return [(f["severity"], f["code"], f["function"]) for f in findings(backend)]
+
+
+# -- backends that misbehave ---------------------------------------------------------------
+
+#: What each does, and what is told of it: its state, the code of the finding, a part of it.
+MISBEHAVING = {
+    "sleeps_on_import": (
+        "import time\ntime.sleep(1000)",
+        ("failed", "probe-failed", "did not end within 3 seconds"),
+    ),
+    "sleeps_when_asked": (
+        "import time\ndef is_available(): time.sleep(1000)",
+        ("failed", "probe-failed", "in is_available"),
+    ),
+    "keeps_the_interpreter_lock": (
+        "import ctypes\nctypes.PyDLL(None).sleep(1000)",
+        ("failed", "probe-failed", "did not end within 3 seconds"),
+    ),
+    "ignores_signals_and_hangs": (
+        """
+import signal, time
+for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM, signal.SIGHUP):
+    signal.signal(number, signal.SIG_IGN)
+signal.pthread_sigmask(signal.SIG_BLOCK, set(signal.valid_signals()))
+time.sleep(1000)
+""",
+        ("failed", "probe-failed", "did not end within 3 seconds"),
+    ),
+    "is_killed_by_a_signal": (
+        "import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)",
+        ("failed", "probe-failed", "crashed the interpreter (SIGSEGV)"),
+    ),
+    "reads_address_zero": (
+        "import ctypes\nctypes.string_at(0)",
+        ("failed", "probe-failed", "crashed the interpreter (SIGSEGV)"),
+    ),
+    "aborts_when_asked": (
+        "import os\ndef is_available(): os.abort()",
+        ("failed", "probe-failed", "crashed the interpreter (SIGABRT)"),
+    ),
+    "ends_at_once_with_0": (
+        "import os\nos._exit(0)",
+        ("failed", "probe-failed", "ended the interpreter with status 0"),
+    ),
+    "ends_at_once_with_3": (
+        "import os\nos.write(2, b'so long')\nos._exit(3)",
+        ("failed", "probe-failed", "with status 3 while loading ends_at_once_with_3. Its last "),
+    ),
+    "becomes_another_program": (
+        "import os, sys\nos.execv(sys.executable, [sys.executable, '-c', 'pass'])",
+        ("failed", "probe-failed", "ended the interpreter with status 0"),
+    ),
+    "exits_with_0": ("import sys\nsys.exit(0)", ("failed", "load-failed", "SystemExit: 0")),
+    "exits_with_3": ("import sys\nsys.exit(3)", ("failed", "load-failed", "SystemExit: 3")),
+    "exits_when_asked": (
+        "import sys\ndef is_available(): sys.exit(0)",
+        ("unavailable", "unavailable", "SystemExit: 0"),
+    ),
+    "exits_when_read": (
+        """
+__all__ = ["compute", "summarize"]
+def summarize(data, weights): return data
+def __getattr__(attribute):
+    raise (SystemExit if attribute == "compute" else AttributeError)(attribute)
+""",
+        ("loaded", "export", "SystemExit"),
+    ),
+    "raises": ("1 / 0", ("failed", "load-failed", "ZeroDivisionError")),
+    "interrupts": ("raise KeyboardInterrupt", ("failed", "probe-failed", "SIGINT")),
+    "raises_something_else": (
+        "class Odd(BaseException): pass\nraise Odd('neither')",
+        ("failed", "probe-failed", "Odd: neither"),
+    ),
+    "raises_odd_text": (
+        r"raise RuntimeError('no [red]way[/blue] \udcff \x1b[31m \u2028 h\xe9')",
+        ("failed", "load-failed", "no [red]way[/blue]"),
+    ),
+    "raises_in_str": (
+        "class Odd(Exception):\n    def __str__(self): 1 / 0\nraise Odd",
+        ("failed", "load-failed", "Odd"),
+    ),
+    "recurses": ("def f(): f()\nf()", ("failed", "load-failed", "RecursionError")),
+    "asks_the_user": ("input('really? ')", ("failed", "load-failed", "EOFError")),
+    "closes_every_descriptor": (
+        "import os\nos.closerange(0, 200)",
+        ("failed", "probe-failed", "ended the interpreter"),
+    ),
+    "replaces_json": (
+        "import json, sys\njson.dumps = None\nsys.modules['json'] = None",
+        ("failed", "probe-failed", "ended the interpreter"),
+    ),
+    "prints": ("print('hello')", ("loaded", "prints", "writes to stdout while it loads: 'hello'")),
+    "prints_below_python": (
+        r"import os; os.write(1, b'raw \xff\n')",
+        ("loaded", "prints", "stdout"),
+    ),
+    "prints_when_read": (
+        """
+__all__ = ["compute"]
+def __getattr__(attribute):
+    print("{}")
+    if attribute == "compute":
+        return lambda data, size=1: data
+    raise AttributeError(attribute)
+""",
+        ("loaded", "prints", "'{}'"),
+    ),
+    "prints_megabytes": (
+        r"print('x' * 5_000_000); print('y\n' * 1_000_000)",
+        ("loaded", "prints", "xxx..."),
+    ),
+}
+
+#: What is nobody's business: these work.
+HARMLESS = {
+    "reads_standard_input": "import sys\nassert sys.stdin.read() == ''",
+    "closes_standard_output": "import os\nos.close(1)",
+    "leaves_a_thread_running": "import threading, time\n"
+    "threading.Thread(target=time.sleep, args=(1000,)).start()",
+    "leaves_a_child_running": "import subprocess, sys, pathlib\n"
+    "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(1000)'])\n"
+    "pathlib.Path(__file__).with_suffix('.child').write_text(str(child.pid))",
+    "forks": "import os\nos.fork()",
+    "forks_and_the_child_hangs": "import os, time\nif os.fork() == 0: time.sleep(1000)",
+    "replaces_exit": "import sys\nsys.exit = exit = quit = None",
+    "looks_at_arguments": "import sys\nassert '--json' not in sys.argv",
+}
+
+
+@pytest.fixture
+def crowd(place):
+    """All of them in one environment."""
+    for name, (source, _) in MISBEHAVING.items():
+        place.install(name, f"name = {name!r}\n{source}\n{'' if '__all__' in source else WHOLE}")
+    for name, source in HARMLESS.items():
+        place.install(name, f"name = {name!r}\n{source}\n{WHOLE}")
+    return place
+
+
+def test_a_backend_that_misbehaves_costs_only_its_own_part_of_the_report(crowd):
+    report = crowd.doctor("host", "--timeout", "3", status=1)
+    told = {backend["name"]: backend for backend in report["backends"]}
+    assert set(told) == {*MISBEHAVING, *HARMLESS}
+    for name, (_, (state, code, text)) in MISBEHAVING.items():
+        found = findings(told[name])
+        assert told[name]["state"] == state, name
+        assert not told[name]["ok"], name
+        assert [f["message"] for f in found if f["code"] == code and text in f["message"]], found
+    for name in HARMLESS:
+        assert (told[name]["state"], told[name]["ok"]) == ("loaded", True), told[name]
+        assert codes(told[name]) == [], name
+        assert told[name]["functions"] == ["compute"]
+
+    child = int((crowd.folder / "leaves_a_child_running_adapter.child").read_text())
+    wait_until_gone(child)
+
+
+def wait_until_gone(pid):
+    """Wait for a process to end; whether anybody collects its status is not our business."""
+    status = Path(f"/proc/{pid}/stat")
+    while True:
+        try:
+            os.kill(pid, 0)
+            if status.read_text().rpartition(")")[2].split()[0] == "Z":
+                return
+        except (ProcessLookupError, FileNotFoundError):
+            return
+        time.sleep(0.01)
+
+
+def test_where_a_backend_hung_or_crashed_is_told(place):
+    place.install("hangs", f"name = 'hangs'\nimport time\n\ntime.sleep(1000)\n{WHOLE}")
+    place.install("dies", f"name = 'dies'\nimport os\n\n\nos.abort()\n{WHOLE}")
+    report = place.doctor("host", "--timeout", "2")
+    messages = {b["name"]: findings(b)[0]["message"] for b in report["backends"]}
+    assert "while loading hangs, at " in messages["hangs"]
+    assert 'hangs_adapter.py", line 4' in messages["hangs"]
+    assert 'dies_adapter.py", line 5' in messages["dies"]
+
+
+def test_the_last_that_a_process_said_is_told(place):
+    source = "name = 'b'\nimport sys, os\nprint('no device', file=sys.stderr, flush=True)\n"
+    place.install("b", source + "os._exit(9)")
+    text = place.run("doctor", "host").stdout
+    assert "It ended the interpreter with status 9 while loading b." in text
+    assert "no device" in text
+
+
+def test_writing_to_standard_error_is_worth_a_note_only(place):
+    place.install("b", "name = 'b'\nimport sys\nsys.stderr.write('chatty\\n')\n" + WHOLE)
+    backend = one(place.doctor("host", status=0), "b")
+    assert codes(backend) == [("note", "prints", None)]
+    assert "stderr while it loads: 'chatty'" in findings(backend)[0]["message"]
+
+
+def test_warnings_and_log_messages_of_a_backend_are_not_what_it_prints(place):
+    source = "name = 'b'\nimport warnings, logging\nwarnings.warn('old')\nlogging.info('hm')\n"
+    place.install("b", source + WHOLE)
+    assert codes(one(place.doctor("host", status=0), "b")) == []
+
+
+def test_blank_lines_are_not_worth_a_finding(place):
+    place.install("b", "name = 'b'\nprint()\nprint('   ')\n" + WHOLE)
+    assert codes(one(place.doctor("host", status=0), "b")) == []
+
+
+# -- what is found -------------------------------------------------------------------------
+
+#: Adapters that a finding is made of: severity, code, function, the adapter, and one just past it
+#: that nothing is said of.
+FINDINGS = [
+    ("error", "load-failed", None, "import no_such_module_anywhere", ""),
+    ("error", "load-failed", None, "is_available = 'yes'\nraise ValueError", ""),
+    ("error", "load-failed", None, "__all__ = 3", "__all__ = ['compute']"),
+    ("error", "export", "compute", "compute = 3", "compute = None\ndef tune(data, **o): pass"),
+    ("error", "export", "compute", "compute = max", ("from functools import partial\n"
+     "def _f(data, size=1): pass\ncompute = partial(_f)")),
+    ("error", "export", "tune", "__all__ = ['compute', 'tune']", "__all__ = ['compute']"),
+    ("error", "kind", "compute", "async def compute(data, size=1): pass", ""),
+    ("error", "kind", "compute", "def compute(data, size=1): yield", ""),
+    ("error", "kind", "fetch", "def fetch(data): pass", "async def fetch(data): pass"),
+    ("error", "kind", "steps", "def steps(data): return []", "def steps(data): yield"),
+    ("error", "required-option", "compute", "def compute(data, size=1, *, _device): pass",
+     "def compute(data, size=1, *, _device=None): pass"),
+    ("error", "required-option", "compute", "def compute(data, _device, size=1): pass", ""),
+    ("error", "recursion", "compute", ("import host\ndef compute(data, size=1):\n"
+     "    return host.compute(data)"),
+     "import host\ndef compute(data, size=1):\n    return host.compute(data, backend='cpu')"),
+    ("error", "recursion", "compute", ("def compute(data, size=1):\n"
+     "    from host import compute as hosts\n    return hosts(data)"),
+     "def compute(data, size=1):\n    from host import compute as hosts\n    return hosts"),
+    ("error", "recursion", "compute", ("import host as h\ndef compute(data, size=1):\n"
+     "    return [h.compute(d) for d in data]"),
+     "import host as h\ndef compute(data, size=1):\n    return h.summarize(data, None)"),
+    ("warning", "unavailable", None, "def is_available(): return False",
+     "def is_available(): return True"),
+    ("warning", "unavailable", None, "def is_available(): return 'no device'", ""),
+    ("warning", "unavailable", None, "def is_available(): raise OSError('no driver')", ""),
+    ("warning", "unavailable", None, "async def is_available(): return True", ""),
+    ("warning", "label", None, "aliases = 'bare'", "aliases = ['bare-NAME']"),
+    ("warning", "label", None, "aliases = ['-bad-NAME']", "aliases = ('good-NAME',)"),
+    ("warning", "label", None, "aliases = ['cpu']", "aliases = ['CPU-NAME']"),
+    ("warning", "computed-label", None, "aliases = ['x' + str(1) + 'NAME']", ""),
+    ("warning", "eager-import", None, "import heavy_lump", ("def compute(data, size=1):\n"
+     "    import heavy_lump")),
+    ("warning", "eager-import", None, ("try:\n    from heavy_lump import x\nexcept ImportError:\n"
+     "    x = 0"), "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import heavy_lump"),
+    ("warning", "eager-import", None, "class _Inner:\n    import heavy_lump",
+     "import json, decimal, host"),
+    ("warning", "no-such-function", None, "def computee(data): pass", "def elsewhere(data): pass"),
+    ("warning", "no-such-function", None, ("__all__ = ['compute', 'elsewhere']\n"
+     "def elsewhere(): pass"), "__all__ = ['compute', 'name']"),
+    ("warning", "no-such-function", None, "def computee(data): pass",
+     "from operator import add as computee"),
+    ("warning", "empty", None, "del compute; __all__ = []",
+     "del compute; __all__ = ['tune']\ndef tune(data, **o): pass"),
+    ("warning", "missing-parameter", "summarize", "def summarize(data): pass",
+     "def summarize(data, weights): pass"),
+    ("warning", "missing-parameter", "compute", ("def compute(data, sizes=1):\n"
+     "    '''Parameters\n    ----------\n    sizes\n        How many.'''"), ""),
+    ("note", "missing-parameter", "compute", "def compute(data): pass",
+     "def compute(data, **more): pass"),
+    ("note", "required", "compute", "def compute(data, size): pass",
+     "def compute(data, size=9): pass"),
+    ("warning", "no-var-positional", "stack", "def stack(*, axis=0): pass",
+     "def stack(*arrays, axis=0): pass"),
+    ("note", "no-var-keyword", "tune", "def tune(data): pass", "def tune(data, **more): pass"),
+    ("warning", "undocumented-option", "compute", "def compute(data, size=1, *, depth=2): pass",
+     ("def compute(data, size=1, *, depth=2):\n    '''Compute.\n\n    Other Parameters\n"
+     "    ----------------\n    depth : int\n        How deep.\n    '''")),
+    ("warning", "undocumented-option", "compute", ("def compute(data, size=1, *, depth=2):\n"
+     "    '''It has a depth.'''"), "def compute(data, size=1, *, _depth=2): pass"),
+    ("warning", "unreachable-option", "compute", "def compute(depth=1, /, data=0, size=1): pass",
+     "def compute(data, /, size=1): pass"),
+    ("warning", "prints", None, "print('x')", "def compute(data, size=1): print('x')"),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    """What is told of each of them, by whether it is the one past the finding and by number."""
+    place = Place(tmp_path_factory.mktemp("findings") / "place")
+    place.write({"host.py": HOST, "heavy_lump.py": "x = 1"})
+    for number, (*_, source, past) in enumerate(FINDINGS):
+        for prefix, text in (("f", source), ("p", past)):
+            name = f"{prefix}{number}"
+            text = text.replace("NAME", name)  # no alias is claimed twice
+            place.install(name, f"name = {name!r}\n{WHOLE}\n{text}\n")
+    report = place.doctor("host", "--timeout", "60")
+    return {backend["name"]: backend for backend in report["backends"]}
+
+
+@pytest.mark.parametrize("number", range(len(FINDINGS)), ids=lambda n: f"{n}-{FINDINGS[n][1]}")
+def test_what_is_wrong_with_an_adapter_is_found(found, number):
+    severity, code, function, *_ = FINDINGS[number]
+    backend = found[f"f{number}"]
+    assert codes(backend) == [(severity, code, function)], findings(backend)
+    assert backend["ok"] == (severity == "note")
+
+
+@pytest.mark.parametrize("number", range(len(FINDINGS)), ids=lambda n: f"{n}-{FINDINGS[n][1]}")
+def test_of_an_adapter_just_past_that_nothing_is_said(found, number):
+    backend = found[f"p{number}"]
+    assert codes(backend) == [], findings(backend)
+    assert (backend["ok"], backend["state"]) == (True, "loaded")
+
+
+def test_what_is_wrong_is_told_in_words_that_help(place):
+    place.install("b", """
+        name = "b"
+        __all__ = ["compute", "sumarize"]
+        def compute(data, sizes=1): pass
+        def sumarize(data): pass
+        """)  # fmt: skip
+    (backend,) = place.doctor("host")["backends"]
+    messages = " ".join(f["message"] for f in findings(backend))
+    assert "'sumarize'" in messages
+    assert "Did you mean 'summarize'?" in messages
+    assert "Did you mean 'size' by 'sizes'?" in messages
+
+
+def test_the_worst_findings_come_first(place):
+    source = """
+name = "b"
+aliases = "bare"
+__all__ = ["compute", "fetch", "tune", "elsewhere"]
+def elsewhere(): pass
+def compute(data): pass
+def fetch(data): pass
+def tune(data, *, depth=3): pass
+"""
+    place.install("b", source)
+    (backend,) = place.doctor("host", status=1)["backends"]
+    severities = [finding["severity"] for finding in backend["findings"]]
+    assert set(severities) == {"error", "warning", "note"}
+    assert severities == sorted(severities, key=["error", "warning", "note"].index)
+
+
+def test_what_each_backend_implements_and_imports_is_told(place):
+    place.write({"lump_of_lead.py": "import time; time.sleep(0.3)"})
+    lazy = """
+name = "lazy"
+__all__ = ["compute", "tune"]
+def __getattr__(attribute):
+    if attribute not in __all__:
+        raise AttributeError(attribute)
+    import lump_of_lead
+    return lambda data, **more: data
+"""
+    place.install("lazy", lazy)
+    place.install("eager", "name = 'eager'\nimport lump_of_lead\n" + WHOLE)
+    report = place.doctor("host")
+    lazy, eager = one(report, "lazy"), one(report, "eager")
+    assert (lazy["functions"], eager["functions"]) == (["compute", "tune"], ["compute"])
+    assert "lump_of_lead" in lazy["imports"]["reading"]
+    assert "lump_of_lead" not in lazy["imports"]["loading"]
+    assert "lump_of_lead" in eager["imports"]["loading"]
+    assert eager["seconds"]["loading"] >= eager["imports"]["loading"]["lump_of_lead"] > 0
+    assert (codes(lazy), [code for _, code, _ in codes(eager)]) == ([], ["eager-import"])
+
+
+def test_functions_that_only_running_code_tells_are_read(place):
+    source = """
+name = "b"
+def __getattr__(attribute):
+    if attribute == "compute":
+        return lambda data, size=1: data
+    raise AttributeError(attribute)
+"""
+    place.install("b", source)
+    (backend,) = place.doctor("host", status=0)["backends"]
+    assert codes(backend) == []
+
+
+def test_an_adapter_may_be_a_class_in_a_package(place):
+    source = "class Adapter:\n    name = 'b'\n    def compute(self, data, size=1): return data\n"
+    place.write({"pack/__init__.py": "", "pack/inner.py": source})
+    place.install("unused", "1 / 0", entry_name="b = pack.inner:Adapter\n# ")
+    (backend,) = place.doctor("host", status=0)["backends"]
+    assert (backend["name"], backend["functions"], codes(backend)) == ("b", ["compute"], [])
+
+
+def test_what_a_function_prints_or_does_when_it_is_called_does_not_matter(place):
+    place.install("b", "name = 'b'\ndef compute(data, size=1):\n    print('x'); exit(3)\n")
+    assert codes(one(place.doctor("host", status=0), "b")) == []
+
+
+# -- one backend of several ----------------------------------------------------------------
+
+
+def test_one_backend_can_be_looked_at_alone_and_no_other_runs(place):
+    place.install("wanted", "name = 'wanted'\naliases = ['w']\n" + WHOLE)
+    place.install("other", MARK + "name = 'other'\nimport os\nos.abort()\n" + WHOLE)
+    for label in ("wanted", "w"):
+        report = place.doctor("host", label, status=0)
+        assert [backend["name"] for backend in report["backends"]] == ["wanted"]
+    assert ran(place) == []
+
+
+def test_an_alias_that_the_host_gives_names_a_backend_too(place):
+    place.install("pinned", "name = 'pinned'\n" + WHOLE)
+    report = place.doctor("host", "by-the-host", status=0)
+    assert [backend["name"] for backend in report["backends"]] == ["pinned"]
+
+
+def test_a_backend_that_is_not_there_is_named_with_those_that_are(place):
+    place.install("b", "name = 'b'\n" + WHOLE)
+    report = place.doctor("host", "nope", status=1)
+    assert "no backend 'nope'" in report["problem"]
+    assert report["problem"].endswith("Installed: b.")
+    report = place.doctor("host", "absent", status=1)
+    assert "pip install absent-package" in report["problem"]
+    done = place.run("doctor", "host", "nope")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "no backend 'nope'" in done.stderr
+
+
+def test_listed_backends_that_are_not_installed_are_told_with_how_to_get_them(place):
+    report = place.doctor("host", status=0)
+    assert {"name": "absent", "install": "pip install absent-package"} in report["not_installed"]
+    text = place.run("doctor", "host").stdout
+    assert "absent: not installed: pip install absent-package" in text
+    assert "No backends are installed." in text
+    assert text.rstrip().endswith("All is well.")
+
+
+# -- trust and conflicts -------------------------------------------------------------------
+
+
+def test_who_is_refused_is_never_imported(place):
+    place.install("impostor", MARK + "name = 'impostor'\n" + WHOLE)
+    place.install("pinned", MARK + "name = 'pinned'\n" + WHOLE, distribution="somebody-else")
+    place.install("honest", "name = 'honest'\n" + WHOLE)
+    report = place.doctor("host", status=1)
+    for name in ("impostor", "pinned"):
+        (finding,) = findings(one(report, name))
+        assert (finding["severity"], finding["code"]) == ("error", "refused")
+        assert "never imported" in finding["message"]
+        assert one(report, name)["state"] == "refused"
+        assert not one(report, name)["trusted"]
+    assert one(report, "honest")["ok"]
+    for arguments in (
+        ["doctor", "host", "impostor"],
+        ["doctor", "host", "by-the-host"],
+        ["list"],
+        ["list", "host"],
+        ["coverage", "host"],
+        ["explain", "host.compute", "--backend", "impostor"],
+        ["explain", "host.compute", "--backend", "by-the-host"],
+    ):
+        place.run(*arguments, env={"HOST_BACKEND": "impostor,pinned"})
+    assert ran(place) == []
+
+
+def test_under_required_trust_nobody_unlisted_is_imported(place):
+    place.install("stranger", MARK + "name = 'stranger'\n" + WHOLE)
+    place.install("secretive", MARK + "name = 'sec' + 'ret'\n" + WHOLE)
+    place.install("pinned", "name = 'pinned'\n" + WHOLE)
+    tightened = {"HOST_BACKEND_TRUST": "require", "HOST_BACKEND": "nope"}
+    report = place.doctor("host", status=1, env=tightened)
+    assert report["host"]["trust"] == "require"
+    assert one(report, "stranger")["state"] == one(report, "secretive")["state"] == "refused"
+    assert codes(one(report, "stranger")) == [("error", "refused", None)]
+    assert one(report, "pinned")["ok"]
+    assert one(report, "pinned")["trusted"]
+    for name in ("stranger", "secretive", "secret", "nope"):
+        place.run("doctor", "host", name, env=tightened)
+        place.run("explain", "host.compute", "--backend", name, env=tightened)
+    place.run("coverage", "host", env=tightened)
+    assert ran(place) == []
+
+
+def test_two_that_claim_a_name_are_both_told_of_it(place):
+    place.install("one", "name = 'same'\n" + WHOLE, distribution="a-dist")
+    place.install("two", MARK + "name = 'same'\n" + WHOLE, distribution="b-dist")
+    report = place.doctor("host", status=1)
+    first, second = sorted(report["backends"], key=lambda backend: backend["distribution"])
+    assert ("warning", "conflict", None) in codes(first)
+    assert "b-dist" in str(findings(first))
+    assert codes(second) == [("error", "refused", None)]
+    assert "a-dist" in str(findings(second))
+    assert ran(place) == []
+
+
+def test_two_that_claim_an_alias_are_both_told_of_it(place):
+    place.install("one", "name = 'one'\naliases = ['fast']\n" + WHOLE)
+    place.install("two", "name = 'two'\naliases = ['fast']\n" + WHOLE)
+    place.install("three", "name = 'three'\naliases = ['faster']\n" + WHOLE)
+    report = place.doctor("host", status=1)
+    messages = {b["name"]: [f["message"] for f in findings(b)] for b in report["backends"]}
+    assert "which has it" in str(messages["one"])
+    assert "which does not get it" in str(messages["two"])
+    assert "'fast'" in str(messages["two"])
+    assert messages["three"] == []
+
+
+def test_that_a_host_does_not_list_a_backend_is_worth_a_note(place):
+    place.install("pinned", "name = 'pinned'\n" + WHOLE)
+    place.install("stranger", "name = 'stranger'\n" + WHOLE)
+    report = place.doctor("host", status=0)
+    assert findings(one(report, "pinned"), unlisted=True) == []
+    (finding,) = findings(one(report, "stranger"), unlisted=True)
+    assert (finding["severity"], finding["code"]) == ("note", "unlisted")
+    assert "trusted     no" in place.run("doctor", "host", "stranger").stdout
+
+
+# -- environment variables -----------------------------------------------------------------
+
+
+def variables(report):
+    return {variable["name"]: variable for variable in report["variables"]}
+
+
+@pytest.mark.parametrize(
+    ("value", "effect", "problem"),
+    [
+        ("", "host's own implementation", None),
+        ("cpu", "'cpu'", None),
+        ("b", "'b'", None),
+        ("b, cpu", "'b', then 'cpu'", None),
+        ("bb", "'bb'", "Did you mean 'b'?"),
+        ("absent", "'absent'", "pip install absent-package"),
+        ("gpu", "'gpu'", "Choose a concrete one."),
+        ("impostor", "'impostor'", "Refusing trusted backend"),
+        ("b, nope", "'b', then 'nope'", "Unknown backend 'nope'"),
+    ],
+)
+def test_the_variable_that_chooses_is_shown_with_what_it_does(place, value, effect, problem):
+    place.write({"host.py": HOST.replace("host_name", "reserved_backends={'gpu': "
+                                         "'Choose a concrete one.'},\n    host_name")})  # fmt: skip
+    place.install("b", "name = 'b'\n" + WHOLE)
+    place.install("impostor", MARK + "name = 'impostor'\n" + WHOLE)
+    variable = variables(place.doctor("host", env={"HOST_BACKEND": value}))["HOST_BACKEND"]
+    assert variable["value"] == (value or None)
+    assert effect in variable["effect"]
+    if problem is None:
+        assert variable["problem"] is None
+    else:
+        assert problem in variable["problem"]
+        assert "HOST_BACKEND" in variable["problem"]
+
+
+def test_variables_that_make_no_sense_are_not_all_well(place):
+    for variable in ("HOST_BACKEND", "HOST_BACKEND_TRUST"):
+        report = place.doctor("host", status=1, env={variable: "maybe"})
+        assert "maybe" in variables(report)[variable]["problem"]
+        text = place.run("doctor", "host", env={variable: "maybe"}).stdout
+        assert f"{variable}=maybe" in text
+        assert text.rstrip().endswith("Not all is well.")
+    assert place.doctor("host", status=0, env={"HOST_BACKEND_TRUST": " Require "})["ok"]
+
+
+def test_an_unknown_name_in_the_variable_runs_nobody_to_look_for_it(place):
+    place.install("secretive", "name = 'sec' + 'ret'\nimport time; time.sleep(1000)\n" + WHOLE)
+    place.install("b", "name = 'b'\n" + WHOLE)
+    report = place.doctor("host", "--timeout", "3", env={"HOST_BACKEND": "nope"})
+    assert one(report, "b")["ok"]
+
+
+def test_a_host_without_a_variable_says_so(place):
+    place.write({"host.py": HOST.replace("host_name=", "env_var=None, host_name=")})
+    report = place.doctor("host", status=0, env={"HOST_BACKEND": "nope"})
+    assert any("reads no variable" in variable["effect"] for variable in report["variables"])
+    assert "reads no variable" in place.run("doctor", "host").stdout
+
+
+# -- hosts ---------------------------------------------------------------------------------
+
+TWO = """
+from backstack import BackendDispatcher
+first = BackendDispatcher(entrypoint_group="host.backends", host_name="first")
+second = BackendDispatcher(entrypoint_group="host.backends", host_name="second")
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        ("1 / 0", "ZeroDivisionError"),
+        ("import no_such_module_anywhere", "no_such_module_anywhere"),
+        ("x = = 1", "SyntaxError"),
+        ("import sys; sys.exit(0)", "SystemExit"),
+        ("import os; os._exit(0)", "ended the interpreter with status 0 while importing broken"),
+        ("import os; os._exit(4)", "ended the interpreter with status 4 while importing broken"),
+        ("import os; os.abort()", "crashed the interpreter (SIGABRT) while importing broken"),
+        ("import time; time.sleep(1000)", "did not end within 2 seconds, while importing broken"),
+        ("x = 1", "No module of 'broken' has a BackendDispatcher"),
+        (TWO, "has several dispatchers, of 'first', 'second'; choose: MODULE:ATTRIBUTE"),
+    ],
+)
+def test_a_host_that_cannot_be_looked_at_is_a_problem(place, source, problem):
+    place.write({"broken.py": f"print('noise')\n{source}"})
+    report = place.doctor("broken", "--timeout", "2", status=1)
+    assert problem in report["problem"]
+    done = place.run("doctor", "broken", "--timeout", "2")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert problem in done.stderr
+    done = place.run("coverage", "broken", "--timeout", "2", "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["problem"]
+
+
+def test_a_host_that_is_not_there_is_a_problem(place):
+    for name in ("no-such-host", "host.no_such", "a b", "os.path"):
+        assert repr(name) in place.doctor(name, status=1)["problem"]
+    for name in ("", ":", "host:nope", "host:compute", "nope:x"):
+        assert place.doctor(name, status=1)["problem"]
+
+
+def test_a_host_is_found_by_module_by_place_by_package_and_by_what_it_declares(place):
+    place.write(
+        {
+            "two.py": TWO,
+            "deep/__init__.py": "from . import inner\n__version__ = '4.5'\n",
+            "deep/inner.py": HOST.replace('"host"', '"deep"'),
+            "my_host/__init__.py": "",
+            "my_host/hidden.py": HOST.replace('"host"', '"my-host"'),
+            "decl-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: decl\nVersion: 1.0\n",
+            "decl-1.0.dist-info/entry_points.txt": "[backstack.hosts]\n"
+            "my-host = my_host.hidden:dispatcher\n",
+        }
+    )
+    for name, told in {
+        "host": "host",
+        "host:dispatcher": "host",
+        "two:second": "second",
+        "deep": "deep",
+        "deep.inner": "deep",
+        "my-host": "my-host",
+        "my_host": "my-host",
+        "my_host.hidden": "my-host",
+    }.items():
+        assert place.doctor(name, status=0)["host"]["host"] == told
+    assert place.doctor("deep")["host"]["version"] == "4.5"
+    assert place.doctor("deep")["host"]["functions"] == sorted(
+        ["compute", "summarize", "fetch", "steps", "stack", "tune"]
+    )
+    text = place.run("doctor", "deep").stdout
+    assert text.startswith("deep 4.5\n")
+    assert "dispatches 6 functions" in text
+
+
+def test_an_unknown_name_in_the_variable_does_not_break_the_import_of_a_host(place):
+    path = os.pathsep.join([str(place.folder), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", "import host; print(host.compute.__name__)"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": path, "HOST_BACKEND": "no such thing!"},
+    )
+    assert (done.stdout, done.stderr, done.returncode) == ("compute\n", "", 0)
+
+
+def test_interrupting_the_command_ends_what_it_has_started(place):
+    source = """
+name = "b"
+import os, pathlib, time
+pathlib.Path(__file__).with_suffix(".pid").write_text(str(os.getpid()))
+time.sleep(1000)
+"""
+    place.install("b", source)
+    pid_file = place.folder / "b_adapter.pid"
+    path = os.pathsep.join([str(place.folder), os.environ.get("PYTHONPATH", "")])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "backstack", "doctor", "host"],
+        env={**os.environ, "PYTHONPATH": path},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        while not (pid_file.exists() and pid_file.read_text()):
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) != 0
+        wait_until_gone(int(pid_file.read_text()))
+    finally:
+        process.kill()
+        process.wait()
+
+
+# -- odd ones ------------------------------------------------------------------------------
+
+
+def test_what_the_host_prints_is_not_blamed_on_backends(place):
+    place.write({"host.py": "print('WELCOME')\n" + HOST})
+    place.install("b", "name = 'b'\n" + WHOLE)
+    assert codes(one(place.doctor("host"), "b")) == []
+
+
+def test_calling_the_host_in_a_scope_of_cpu_is_no_recursion(place):
+    src = (
+        "name='b'\n"
+        "import host\n"
+        "def compute(data, size=1):\n"
+        "    with host.backend('cpu'):\n"
+        "        return host.compute(data)\n"
+    )
+    place.install("b", src)
+    assert codes(one(place.doctor("host"), "b")) == []
+
+
+def test_a_local_name_that_hides_the_hosts_function_is_no_recursion(place):
+    src = (
+        "name='b'\n"
+        "from host import compute as hc\n"
+        "def compute(data, size=1):\n"
+        "    def hc(x): return x\n"
+        "    return hc(data)\n"
+    )
+    place.install("b", src)
+    assert codes(one(place.doctor("host"), "b")) == []
+
+
+def test_a_method_that_calls_back_is_found_too(place):
+    place.write(
+        {
+            "pack.py": (
+                "import host\n"
+                "class A:\n"
+                "    name='b'\n"
+                "    def compute(self, data, size=1): return host.compute(data)\n"
+            )
+        }
+    )
+    place.install("unused", "", entry_name="b = pack:A\n#")
+    assert ("error", "recursion", "compute") in codes(one(place.doctor("host"), "b"))
+
+
+def test_an_unset_closure_variable_does_not_end_the_examination(place):
+    src = (
+        "name='b'\n"
+        "def make():\n"
+        "    def compute(data, size=1): return later\n"
+        "    return compute\n"
+        "    later = 1\n"
+        "compute = make()\n"
+    )
+    place.install("b", src)
+    assert one(place.doctor("host"), "b")["state"] == "loaded"
+
+
+def test_an_odd_object_in_an_adapter_does_not_end_the_examination(place):
+    src = (
+        "name='b'\n"
+        "class P:\n"
+        "    @property\n"
+        "    def __module__(self): raise RuntimeError('x')\n"
+        "    def __call__(self): 0\n"
+        "computee = P()\n"
+    )
+    place.install("b", src + WHOLE)
+    assert one(place.doctor("host"), "b")["state"] == "loaded"
+
+
+def test_each_of_two_with_one_label_is_reported_as_itself(place):
+    """The second computes its name; its entry point is called as the first's name."""
+    place.install("one", "name = 'same'\n" + WHOLE)
+    place.install("two", "name = 'ot' + 'her'\n" + WHOLE, entry_name="same")
+    report = place.doctor("host")
+    assert sorted(b["distribution"] for b in report["backends"]) == ["one-dist", "two-dist"]
+
+
+def test_a_backend_whose_label_only_its_code_tells_is_looked_at(place):
+    """`host.backend("hidden")` works with it."""
+    place.install("b", MARK + "name = 'hid' + 'den'\n" + WHOLE, entry_name="cpu")
+    place.doctor("host")
+    assert ran(place) == ["b_adapter"]
+
+
+def test_who_is_found_out_only_when_loaded_is_told_to_be_untrusted(place):
+    place.install("renamed", "name = 'other' + ''\n" + WHOLE)
+    (backend,) = place.doctor("host", status=1)["backends"]
+    assert ("error", "untrusted", None) in codes(backend)  # is probe-failed
+    assert backend["state"] == "refused"
+
+
+def test_a_name_that_the_source_promised_in_vain_is_told_so(place):
+    place.install("b", "name = 'b'\nglobals()['name'] = 'c'\n" + WHOLE, entry_name="zzz")
+    (backend,) = place.doctor("host", status=1)["backends"]
+    assert backend["name"] == "c"
+    assert codes(backend) == [("warning", "label", None)]
+
+
+def test_the_worst_findings_come_first_also_with_what_was_printed(place):
+    place.install("b", "name = 'b'\nprint('x')\ndef compute(data): pass\n")
+    (backend,) = place.doctor("host", status=1)["backends"]
+    severities = [finding["severity"] for finding in backend["findings"]]
+    assert severities == sorted(severities, key=["error", "warning", "note"].index)
+
+
+@pytest.mark.parametrize("source", [
+    "import os\nos.close(2)",                    # state failed: OSError: Bad file descriptor
+    "import sys\nsys.stderr = 3",                # failed: 'int' object has no attribute 'flush'
+    "import sys\nsys.stderr = None",
+    "import sys\nsys.stdout = None",             # note prints: OUR traceback
+])  # fmt: skip
+def test_a_backend_without_standard_streams_works(place, source):
+    place.install("b", f"name = 'b'\n{source}\n{WHOLE}")
+    backend = one(place.doctor("host"), "b")
+    assert (backend["state"], codes(backend)) == ("loaded", [])
+
+
+def test_json_py_in_the_working_directory_is_not_run(place, tmp_path):
+    """With the installed script the folder is not on sys.path; the children run it nevertheless."""
+    cwd = tmp_path / "cwd"
+    cwd.mkdir()
+    (cwd / "json.py").write_text("open('ran', 'w'); raise SystemExit")
+    path = os.pathsep.join([str(place.folder), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "backstack", "doctor", "host"],
+        cwd=cwd, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path},
+    )  # fmt: skip
+    assert not (cwd / "ran").exists()
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("value", ["{1, 2}", "b'x'", "1j", "...", "[b'x']"])
+def test_arguments_that_json_does_not_know_can_be_given(place, value):
+    assert place.run("explain", "host.compute", "-a", f"data={value}").returncode == 0
+
+
+@pytest.mark.parametrize("value", ["{1: 2}", "(1, 2)"])
+def test_an_argument_keeps_its_type(place, value):
+    place.write({"host.py": HOST.replace("size=1", f"size={value}")})
+    place.install("b", "name = 'b'\ndef compute(data): return data\n")
+    done = place.run("explain", "host.compute", "--backend", "b", "-a", f"size={value}", "--json")
+    assert json.loads(done.stdout)["dropped"] == []  # it is the host's default
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_odd_text_is_printed_on_any_output(place, encoding):
+    place.install("b", r"name = 'b'" + "\n" + r"raise ValueError('h\xe9 \udcff')" + "\n")
+    path = os.pathsep.join([str(place.folder), os.environ.get("PYTHONPATH", "")])
+    env = {**os.environ, "PYTHONPATH": path, "PYTHONIOENCODING": encoding}
+    for arguments in (["doctor", "host"], ["explain", "host.compute", "--backend", "b"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "backstack", *arguments],
+            capture_output=True,
+            env=env,
+        )
+        assert b"Traceback" not in done.stderr, done.stderr[-300:]
+
+
+def test_a_reader_that_has_enough_is_no_error(place):
+    path = os.pathsep.join([str(place.folder), os.environ.get("PYTHONPATH", "")])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "backstack", "list"],
+        env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    process.stdout.close()
+    error = process.stderr.read()
+    process.stderr.close()
+    process.wait()
+    assert b"Traceback" not in error
+
+
+def test_brackets_in_what_is_asked_for_are_no_markup(place):
+    place.write({"host.py": "import time; time.sleep(0.5)\n" + HOST})
+    done = place.run("explain", "host.compute[/red]")
+    assert done.returncode == 1
+    assert "host.compute[/red]" in done.stderr or "compute[/red]" in done.stderr
+
+
+def test_a_lazy_object_that_is_not_set_up_is_no_reason_to_fail(place):
+    """As of Django's settings: asking for the class of one raises."""
+    lazy = (
+        "class L:\n"
+        "    @property\n"
+        "    def __class__(self): raise RuntimeError('not configured')\n"
+        "lazy = L()\n"
+    )
+    place.write({"host.py": lazy + HOST})
+    assert place.run("explain", "host.compute").returncode == 0
+    assert place.run("doctor", "host").returncode == 0
+
+
+def test_an_odd_entry_in_sys_modules_is_no_reason_to_fail(place):
+    odd = (
+        "import sys\nclass S: __slots__ = ()\nsys.modules['aaa'] = sys.modules['host.odd'] = S()\n"
+    )
+    place.write({"host.py": odd + HOST})
+    assert place.run("doctor", "host").returncode == 0
+    assert place.run("explain", "host.compute").returncode == 0
+
+
+@pytest.mark.parametrize("timeout", ["0", "nan", "1e300"])
+def test_a_senseless_time_limit_is_refused_in_words(place, timeout):
+    done = place.run("doctor", "host", "--timeout", timeout)
+    assert done.returncode == 2
+    assert "_seconds" not in done.stderr
+
+
+def test_imported_modules_are_no_exports(place):
+    place.install("b", "import os, sys\nname = 'b'\n" + WHOLE)
+    (record,) = json.loads(place.run("list", "host", "--json").stdout)
+    assert record["exports"] == ["compute"]
+
+
+def test_a_backend_may_go_where_nothing_is(place):
+    src = "name = 'b'\nimport os, tempfile\nf = tempfile.mkdtemp()\nos.chdir(f); os.rmdir(f)\n"
+    place.install("b", src + WHOLE)
+    assert one(place.doctor("host"), "b")["state"] == "loaded"
+
+
+def test_interrupting_shows_no_traceback(place):
+    place.install(
+        "b",
+        (
+            "name = 'b'\n"
+            "import pathlib, time\n"
+            "pathlib.Path(__file__).with_suffix('.ran').touch()\n"
+            "time.sleep(100)"
+        ),
+    )
+    path = os.pathsep.join([str(place.folder), os.environ.get("PYTHONPATH", "")])
+    p = subprocess.Popen(
+        [sys.executable, "-m", "backstack", "doctor", "host"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+    while not ran(place):
+        time.sleep(0.05)
+    p.send_signal(signal.SIGINT)
+    assert b"Traceback" not in p.communicate()[1]
+
+
+@pytest.mark.parametrize("guard", ["if not TYPE_CHECKING:", "match 1:\n  case 1:"])
+def test_eager_imports_are_seen_wherever_an_import_runs_them(place, guard):
+    place.write({"heavy_lump.py": ""})
+    place.install(
+        "b", f"name='b'\nfrom typing import TYPE_CHECKING\n{guard}\n    import heavy_lump\n" + WHOLE
+    )
+    assert ("warning", "eager-import", None) in codes(one(place.doctor("host"), "b"))
