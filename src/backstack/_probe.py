@@ -30,7 +30,6 @@ from .checking import check_adapter
 from .dispatcher import BackendDispatcher
 from .explaining import explain
 
-
 PROBE = Origin("query", "backstack doctor")
 
 

@@ -148,7 +148,7 @@ class Registry:
             raise messages.reserved(self.config, label, origin)
         backend = self.lookup(label)
         if backend is None and label != CPU:
-            raise self._absent(label, origin)
+            raise self.absent(label, origin)
         if backend is not None and (backend.refusal is not None or self.forbids(backend)):
             raise messages.untrusted(self.config, backend, label, origin)
         if backend is not None and backend.shadowed is not None:
@@ -198,7 +198,8 @@ class Registry:
         """Whether it is refused because the host does not list it."""
         return self.trust == "require" and not (backend.trusted or backend.may_be_trusted)
 
-    def _absent(self, label: str, origin: Origin) -> Exception:
+    def absent(self, label: str, origin: Origin) -> Exception:
+        """What is to be said of a label that nobody has."""
         if label in self.config.trusted_labels:
             error = messages.not_installed(self.config, label, origin)
         else:
@@ -224,7 +225,7 @@ class Registry:
             if backend.shadowed is not None:
                 raise messages.load_failed(self.config, backend, backend.shadowed, label, origin)
             if label not in backend.labels:
-                raise self._absent(label, origin)  # its source promised what it does not keep
+                raise self.absent(label, origin)  # its source promised what it does not keep
         else:
             self.notices.problems(backend)
         if not backend.available:
@@ -359,7 +360,7 @@ class Registry:
                 return error
             return None
         computed = any(b.adapter is None and b.declared.computed for b in self.candidates())
-        return None if computed else self._absent(label, origin)
+        return None if computed else self.absent(label, origin)
 
     def candidates(self) -> list[Backend]:
         """Those that may run, also if they failed or cannot run here; loads nobody."""

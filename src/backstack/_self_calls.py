@@ -21,7 +21,7 @@ def calls_back(implementation: Callable[..., Any], public: object, keyword: str)
     """The line of a call of `public` in `implementation` that does not choose; None if none."""
     function: Any = inspect.unwrap(implementation)
     if not callable(getattr(function, "__get__", None)):
-        function = getattr(type(function), "__call__", function)  # an object that can be called
+        function = type(function).__call__  # of an object that can be called
     function = getattr(function, "__func__", function)
     if not isinstance(function, FunctionType):
         return None

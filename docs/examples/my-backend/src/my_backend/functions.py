@@ -108,7 +108,11 @@ def summarize(data: npt.ArrayLike, *, ddof: int = 0, dtype: str = "float64") -> 
     check_between("ddof", ddof, 0, len(matrix) - 1)
     with jax.enable_x64(True):
         summary = _summary(on_device(matrix, dtype), ddof)
-        return {statistic: np.asarray(value) for statistic, value in summary.items()}
+        # In this order: what a jitted function returns has its keys sorted.
+        return {statistic: np.asarray(summary[statistic]) for statistic in STATISTICS}
+
+
+STATISTICS = ("mean", "std", "min", "max")
 
 
 @partial(jax.jit, static_argnames=("n_neighbors", "power", "batch_size"))
