@@ -1,0 +1,69 @@
+"""Whether SciPy's own tests come out the same where its functions run by way of backstack.
+
+Runs them twice, as they are and with every function dispatched to the loopback backend, and
+compares the outcomes test by test. ``python tests/downstream/check_scipy.py``
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+HERE = Path(__file__).parent
+TESTS = [
+    "scipy.ndimage.tests.test_filters",
+    "scipy.ndimage.tests.test_fourier",
+    "scipy.ndimage.tests.test_interpolation",
+    "scipy.ndimage.tests.test_measurements",
+    "scipy.ndimage.tests.test_morphology",
+    "scipy.stats.tests.test_correlation",
+    "scipy.stats.tests.test_hypotests",
+    "scipy.stats.tests.test_morestats",
+    "scipy.stats.tests.test_rank",
+    "scipy.stats.tests.test_stats",
+]
+DISPATCHED = [
+    *("-p", "scipy_host"),
+    *("-o", "dispatcher=scipy_host:dispatcher"),
+    *("--dispatch-to", "loopback"),
+    "--dispatch-strict",
+]
+
+
+def outcomes(report: Path, options: list[str]) -> dict[str, str]:
+    """The outcome of each test, by its id."""
+    path = os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])
+    command = [sys.executable, "-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider"]
+    # With no configuration, or that of this project would hold.
+    command += ["-c", os.devnull, f"--rootdir={report.parent}", f"--junitxml={report}", *options]
+    subprocess.run(
+        [*command, "--pyargs", *TESTS], env={**os.environ, "PYTHONPATH": path}, check=False
+    )
+    found = {}
+    for case in ElementTree.parse(report).iter("testcase"):
+        kinds = [child.tag for child in case if child.tag in ("failure", "error", "skipped")]
+        found[f"{case.get('classname')}::{case.get('name')}"] = kinds[0] if kinds else "passed"
+    return found
+
+
+def main() -> int:
+    """Run both, and say what differs; 1 if anything does, or if hardly anything was run."""
+    with tempfile.TemporaryDirectory() as folder:
+        plain = outcomes(Path(folder, "plain.xml"), [])
+        dispatched = outcomes(Path(folder, "dispatched.xml"), DISPATCHED)
+    different = sorted(
+        name for name in {*plain, *dispatched} if plain.get(name) != dispatched.get(name)
+    )
+    for name in different:
+        print(f"{name}: {plain.get(name)} as it is, {dispatched.get(name)} on loopback")
+    passed = sum(outcome == "passed" for outcome in plain.values())
+    print(
+        f"{len(plain)} tests of SciPy, {passed} of which pass; {len(different)} differ on loopback"
+    )
+    return int(bool(different) or passed < 3000)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
