@@ -46,7 +46,7 @@ class CallRecord:
     )
 
     def __init__(self, function: str) -> None:
-        self.function = function
+        self.function: str = function
         self.chosen: str | tuple[str, ...] = CPU
         self.chosen_by: Kind = "default"
         self.where: str | None = None
@@ -54,7 +54,7 @@ class CallRecord:
         self.reason: str | None = None
         self.dropped: tuple[str, ...] = ()
         self.seconds: float | None = None
-        self.raised = False
+        self.raised: bool = False
 
     def choose(self, selection: Selection, place: str | None) -> None:
         """Note what is in force; `place` is where, if a scope has put it there."""

@@ -51,11 +51,11 @@ class Selection:
         origin: Origin,
         skipped: tuple[str, ...] = (),
     ) -> None:
-        self.labels = labels
-        self.names = names
-        self.backends = backends
-        self.origin = origin
-        self.skipped = skipped
+        self.labels: tuple[str, ...] = labels
+        self.names: tuple[str, ...] = names
+        self.backends: tuple[Any, ...] | None = backends
+        self.origin: Origin = origin
+        self.skipped: tuple[str, ...] = skipped
 
     def unsettled(self) -> "Selection":
         """The same choice, before anybody looked what it comes to."""

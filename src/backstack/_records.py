@@ -120,7 +120,7 @@ class Backend:
         self.unavailable: str | None = None
         self.available = False
         self.problems: list[str] = []
-        self.once = Once()
+        self.once: Once = Once()
 
     @property
     def labels(self) -> tuple[str, ...]:

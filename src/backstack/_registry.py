@@ -39,10 +39,11 @@ class Registry:
     def __init__(self, config: Config, packages: set[str], on_change: Callable[[], None]) -> None:
         self.config = config
         self.packages = packages
-        self.notices = Notices(config, packages)
-        self.log = logging.getLogger(f"backstack.{config.host}")
-        self.trust = self.trust_floor = config.trust
-        self.generation = 0
+        self.notices: Notices = Notices(config, packages)
+        self.log: logging.Logger = logging.getLogger(f"backstack.{config.host}")
+        self.trust: str = config.trust
+        self.trust_floor: str = config.trust
+        self.generation: int = 0
         self._on_change = on_change
         self._lock = new_lock()
         self._installed: list[Backend] | None = None

@@ -29,11 +29,19 @@ class Callee:
         self.signature = signature
         self.parameters: Mapping[str, Parameter] = signature.parameters
         values = list(self.parameters.values())
-        self.named = {p.name: p for p in values if p.kind in (*POSITIONAL, *KEYWORD)}
-        self.keywords = {p.name: p for p in values if p.kind in KEYWORD}
-        self.positional = [p.name for p in values if p.kind in POSITIONAL]
-        self.var_positional = next((p.name for p in values if p.kind is p.VAR_POSITIONAL), None)
-        self.var_keyword = next((p.name for p in values if p.kind is p.VAR_KEYWORD), None)
+        self.named: dict[str, inspect.Parameter] = {
+            p.name: p for p in values if p.kind in (*POSITIONAL, *KEYWORD)
+        }
+        self.keywords: dict[str, inspect.Parameter] = {
+            p.name: p for p in values if p.kind in KEYWORD
+        }
+        self.positional: list[str] = [p.name for p in values if p.kind in POSITIONAL]
+        self.var_positional: str | None = next(
+            (p.name for p in values if p.kind is p.VAR_POSITIONAL), None
+        )
+        self.var_keyword: str | None = next(
+            (p.name for p in values if p.kind is p.VAR_KEYWORD), None
+        )
 
     @property
     def takes_anything(self) -> bool:
@@ -76,13 +84,14 @@ class Plan:
     def __init__(
         self, host: Callee, host_name: str, backend: Any, function: Callable[..., Any], last: bool
     ) -> None:
-        self.implementation = self.function = function
-        self.last = last
-        self.backend = backend
-        self.host_name = host_name
+        self.implementation: Callable[..., Any] = function
+        self.function: Callable[..., Any] = function
+        self.last: bool = last
+        self.backend: Any = backend
+        self.host_name: str = host_name
         self.fits: set[Any] = set()
         self._host = host
-        self.own = Callee(signature_of(function, host_name, backend.shown))
+        self.own: Callee = Callee(signature_of(function, host_name, backend.shown))
         self._prefix = _shared_prefix(host, self.own)
 
     def route(

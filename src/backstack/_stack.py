@@ -69,16 +69,16 @@ class State:
             observers = below.observers
         if observer is not None and observer not in observers:
             observers = (*observers, observer)
-        self.owner = owner
-        self.own = own
-        self.below = below
+        self.owner: object = owner
+        self.own: Own = own
+        self.below: State | None = below
         self.token: Token[Any] | None = None
         self.selection: Selection | None = selection
         self.on_missing: str | None = on_missing
         self.observers: tuple[Observer, ...] = observers
         self.direct = None if observers else selection
-        self.place = callers_line() if observers and own[0] is not None else None
-        self.on_host = self.direct is not None and self.direct.is_host
+        self.place: str | None = callers_line() if observers and own[0] is not None else None
+        self.on_host: bool = self.direct is not None and self.direct.is_host
         live[weakref.ref(self, live.pop)] = None
 
     def be_seen_by(self, observers: "tuple[Observer, ...]") -> None:
@@ -156,9 +156,9 @@ class Process:
         self._lock = new_lock()  # for writers; readers take what is there
         self._waking = new_lock(reentrant=True)  # a signal handler, or a finalizer
         self._asleep: dict[Any, CodeType] | None = {}
-        self.cell = CellType(Live())
+        self.cell: CellType = CellType(Live())
         self.variable = variable
-        self.on_missing = on_missing
+        self.on_missing: str = on_missing
         self.assign(None)
 
     # While nobody ever chose a backend there is nothing for a call to look at. So call paths

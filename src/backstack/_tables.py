@@ -25,7 +25,7 @@ class Table:
     __slots__ = ("backends", "contested", "labels", "refused")
 
     def __init__(self, backends: tuple[Backend, ...] = ()) -> None:
-        self.backends = backends
+        self.backends: tuple[Backend, ...] = backends
         self.labels: dict[str, Backend] = {}
         self.refused: dict[str, Backend] = {}
         self.contested: dict[str, list[Backend]] = {}

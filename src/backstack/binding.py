@@ -8,9 +8,9 @@ import importlib
 import inspect
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from . import errors
 from ._bodies import Kind, kind_of, wrap
@@ -18,6 +18,9 @@ from ._scopes import Scope
 
 if TYPE_CHECKING:
     from .dispatcher import BackendDispatcher
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Choice:
@@ -129,7 +132,7 @@ def _worker() -> str:
         return name
 
 
-class Bound:
+class Bound(Generic[P, R]):
     """A callable that runs another one with the selection in force where it was bound.
 
     Made by ``host.bind(function)``. It may be called many times, at once, from many threads. It
@@ -171,14 +174,15 @@ class Bound:
         """The policy that it carries."""
         return self._choice.on_missing
 
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the function with what it carries in force."""
         call = self._call
         if call is None:
             scope = self._choice.scope()
             function = self._found()
             call = self._call = wrap(function, scope.around(self._kind), self._kind)
-        return call(*args, **kwargs)
+        result: R = call(*args, **kwargs)
+        return result
 
     def _found(self) -> Any:
         """The function itself; in another process it is looked up first."""
@@ -189,7 +193,8 @@ class Bound:
         return function
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
-        return self if instance is None else functools.partial(self, instance)
+        call: Any = self  # bound to its first argument
+        return self if instance is None else functools.partial(call, instance)
 
     def __reduce__(self) -> tuple[Any, ...]:
         function = self._function
@@ -199,10 +204,10 @@ class Bound:
             function = Exported(route.name, function.__module__)
         return Bound, (function, self._choice)
 
-    def __copy__(self) -> Bound:
+    def __copy__(self) -> Bound[P, R]:
         return self
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Bound:
+    def __deepcopy__(self, memo: dict[int, Any]) -> Bound[P, R]:
         return self
 
     def __repr__(self) -> str:
@@ -233,17 +238,19 @@ class BoundExecutor(Executor):
     Made by ``host.executor(pool)``. Everything else is the pool's, which is shut down with it.
     """
 
-    def __init__(self, pool: Any, bind: Callable[[Callable[..., Any]], Bound]) -> None:
+    def __init__(self, pool: Any, bind: Callable[[Callable[..., Any]], Bound[..., Any]]) -> None:
         self._pool = pool
         self._bind = bind
 
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+    def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
         """Run ``fn(*args, **kwargs)`` in the pool, with what is in force here."""
         return self._pool.submit(self._bind(fn), *args, **kwargs)  # type: ignore[no-any-return]
 
-    def map(self, fn: Any, /, *iterables: Any, **options: Any) -> Any:  # type: ignore[override]
+    def map(  # type: ignore[override]  # options are the pool's own
+        self, fn: Callable[..., R], /, *iterables: Iterable[Any], **options: Any
+    ) -> Iterator[R]:
         """As `map`, in the pool, with what is in force here."""
-        return self._pool.map(self._bind(fn), *iterables, **options)
+        return self._pool.map(self._bind(fn), *iterables, **options)  # type: ignore[no-any-return]
 
     def shutdown(self, wait: bool = True, **options: Any) -> None:
         """Shut the pool down."""

@@ -67,8 +67,8 @@ class Findings(RecordTable[Finding]):
 
     __slots__ = ()
 
-    columns = ("severity", "code", "function", "message")
-    nothing = "Nothing to complain of."
+    columns: tuple[str, ...] = ("severity", "code", "function", "message")
+    nothing: str = "Nothing to complain of."
 
     @property
     def ok(self) -> bool:

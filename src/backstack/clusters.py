@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from distributed import WorkerPlugin
+from typing import TYPE_CHECKING, Any
 
 from .binding import Choice
+
+if TYPE_CHECKING:
+    WorkerPlugin = object  # distributed does not tell its types in full
+else:
+    from distributed import WorkerPlugin
 
 
 class BackendPlugin(WorkerPlugin):
@@ -17,7 +20,7 @@ class BackendPlugin(WorkerPlugin):
     """
 
     def __init__(self, choice: Choice) -> None:
-        self.name = f"backstack-{choice.host}"
+        self.name: str = f"backstack-{choice.host}"
         self._choice = choice
         self._before: Any = None
 

@@ -61,8 +61,8 @@ class Coverage:
         cells: Mapping[tuple[str, str], Cell],
     ) -> None:
         self.host = host
-        self.functions = tuple(functions)
-        self.backends = tuple(backends)
+        self.functions: tuple[str, ...] = tuple(functions)
+        self.backends: tuple[str, ...] = tuple(backends)
         self._cells = cells
 
     def implemented(self, function: str, backend: str) -> bool | None:

@@ -5,7 +5,7 @@ import sys
 import weakref
 from collections.abc import Callable, Mapping
 from types import EllipsisType, MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from . import _messages as messages
 from ._choices import Origin, Selection
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 C = TypeVar("C", bound=type)
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class BackendDispatcher:
@@ -656,7 +658,7 @@ class BackendDispatcher:
 
     # -- for work that runs elsewhere --------------------------------------------------
 
-    def bind(self, function: Callable[..., Any]) -> "Bound":
+    def bind(self, function: Callable[P, R]) -> "Bound[P, R]":
         """A callable that carries what is in force here, and has it in force when it runs.
 
         For work that is handed to a pool, another thread, another process or a cluster, which

@@ -47,7 +47,7 @@ class Tabular:
     __slots__ = ()
 
     columns: tuple[str, ...] = ()
-    nothing = ""
+    nothing: str = ""
     longest: int | None = None
 
     def __iter__(self) -> Iterator[Any]:
@@ -100,7 +100,7 @@ class BackendTable(RecordTable[BackendRecord]):
 
     __slots__ = ()
 
-    columns = (
+    columns: tuple[str, ...] = (
         "name",
         "aliases",
         "functions",
@@ -110,7 +110,7 @@ class BackendTable(RecordTable[BackendRecord]):
         "state",
         "reason",
     )
-    nothing = "No backends are installed."
+    nothing: str = "No backends are installed."
 
 
 def render_text(

@@ -53,14 +53,14 @@ class TraceSummary(RecordTable[CallSummary]):
 
     __slots__ = ()
 
-    columns = ("function", "ran_on", "calls", "seconds", "fallbacks", "raised")
-    nothing = "No calls."
+    columns: tuple[str, ...] = ("function", "ran_on", "calls", "seconds", "fallbacks", "raised")
+    nothing: str = "No calls."
 
 
 class Calls(Tabular, Sequence[CallRecord]):
     """The calls that a trace saw, in the order in which they began; grows while it is active."""
 
-    columns = (
+    columns: tuple[str, ...] = (
         "function",
         "chosen",
         "chosen_by",
@@ -71,8 +71,8 @@ class Calls(Tabular, Sequence[CallRecord]):
         "dropped",
         "reason",
     )
-    nothing = "No calls."
-    longest = 60
+    nothing: str = "No calls."
+    longest: int | None = 60
 
     def __init__(self) -> None:
         self._records: list[CallRecord] = []

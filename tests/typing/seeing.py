@@ -88,7 +88,7 @@ assert_type(bound.on_missing, str)
 assert_type(pickle.dumps(bound), bytes)
 dispatcher.bind(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 with ThreadPoolExecutor() as pool, dispatcher.executor(pool) as executor:
-    assert_type(executor.submit(double, 1), Future[Any])
+    assert_type(executor.submit(double, 1), Future[int])
 
 # -- errors --------------------------------------------------------------------------------
 
