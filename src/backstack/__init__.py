@@ -14,6 +14,33 @@ from .dispatcher import BackendDispatcher
 from .errors import *  # noqa: F403  one list of names, kept where the names are
 from .settings import Settings
 
+
+def load_ipython_extension(shell: object) -> None:
+    """Complete the names of backends in IPython and Jupyter: ``%load_ext backstack``.
+
+    Parameters
+    ----------
+    shell : InteractiveShell
+        IPython calls this with itself.
+    """
+    from .completing import install
+
+    install(shell)
+
+
+def unload_ipython_extension(shell: object) -> None:
+    """Undo `load_ipython_extension`: ``%unload_ext backstack``.
+
+    Parameters
+    ----------
+    shell : InteractiveShell
+        IPython calls this with itself.
+    """
+    from .completing import uninstall
+
+    uninstall(shell)
+
+
 __version__ = "0.1.0"
 
 __all__ = [
