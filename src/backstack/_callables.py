@@ -14,10 +14,11 @@ import wrapt
 from ._standing import Standing, forwarded, shown_doc
 
 #: What wrapt has for every kind of object; asking one for it asks the host.
-_FORWARDED = frozenset(dir(wrapt.BaseObjectProxy)) - frozenset(dir(types.FunctionType))
-_FORWARDED -= {name for name in _FORWARDED if name.startswith(("__self_", "__object_"))}
-_FORWARDED |= {"__get__", "__slots__", "__static_attributes__", "__firstlineno__"}
-_FORWARDED -= {"__wrapped__", "__getattr__", "__deepcopy__", "__copy__"}
+_OF_WRAPT = frozenset(dir(wrapt.BaseObjectProxy)) - frozenset(dir(types.FunctionType))
+_FORWARDED = (
+    {name for name in _OF_WRAPT if not name.startswith(("__self_", "__object_"))}
+    | {"__get__", "__slots__", "__static_attributes__", "__firstlineno__"}
+) - {"__wrapped__", "__getattr__", "__deepcopy__", "__copy__"}
 
 
 class DispatchedCallable(Standing, wrapt.BaseObjectProxy):  # type: ignore[type-arg]

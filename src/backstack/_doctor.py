@@ -55,6 +55,7 @@ def _backend(
         return _report(known, [finding], {}, {})
     request = {"task": "backend", "host": host, "provider": known["provider"]}
     outcome = probe(request, seconds, progress)
+    told: dict[str, Any]
     if outcome.result is None:
         findings = [_finding("error", "probe-failed", outcome.problem or "")]
         told = {**known, "state": "failed", "reason": outcome.problem}

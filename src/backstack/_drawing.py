@@ -67,7 +67,7 @@ def _size(coverage: Coverage) -> tuple[float, float]:
 
 def _import_matplotlib() -> None:
     try:
-        import matplotlib  # noqa: F401  only whether it is there
+        import matplotlib as _  # noqa: F401  only whether it is there
     except ImportError as error:
         raise ImportError(
             "Drawing needs matplotlib: pip install 'backstack[plot]'", name="matplotlib"

@@ -9,6 +9,9 @@ as stack levels, and Python's `warnings` knows them by two words in the name of 
 `make_call` is the hot path. It is a closure, because its variables cost nothing to reach.
 """
 
+# pyright: reportUnnecessaryComparison=false
+# Each variable costs, so that `kwargs` also takes what may be None.
+
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager

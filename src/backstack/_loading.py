@@ -13,7 +13,7 @@ import os
 import sys
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, ClassVar
@@ -226,7 +226,7 @@ class Gate:
         self._open = threading.Event()
 
     @contextmanager
-    def passing(self) -> Iterator[None]:
+    def passing(self) -> Generator[None, None, None]:
         """Go through alone; `AdapterError` where waiting could last for ever."""
         mine = object()
         try:

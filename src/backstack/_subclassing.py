@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import types
 from abc import ABCMeta
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -78,7 +78,7 @@ def _is_metaclass_data(cls: type, name: str) -> bool:
 
 
 @contextmanager
-def _own_hook_silenced(host_class: type) -> Iterator[None]:
+def _own_hook_silenced(host_class: type) -> Generator[None, None, None]:
     """Keep a class's own `__init_subclass__` from being run for a subclass that nobody wrote.
 
     Those of its bases are run: what they see stands where the host's class stood.

@@ -2,7 +2,7 @@
 
 import sys
 import warnings
-from collections.abc import Collection, Hashable, Iterator
+from collections.abc import Collection, Generator, Hashable
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import FrameType
@@ -53,7 +53,7 @@ _collected: ContextVar[list[str] | None] = ContextVar("backstack.warnings", defa
 
 
 @contextmanager
-def collected() -> Iterator[list[str]]:
+def collected() -> Generator[list[str], None, None]:
     """Gather the warnings that would be given in here; none counts as given."""
     texts: list[str] = []
     token = _collected.set(texts)
@@ -69,7 +69,7 @@ def collecting() -> bool:
 
 
 @contextmanager
-def given() -> Iterator[None]:
+def given() -> Generator[None, None, None]:
     """Give the warnings of in here after all, since they are about what really happens."""
     token = _collected.set(None)
     try:

@@ -111,11 +111,12 @@ def _whatever(
 
 
 def _code(error: Exception) -> str:
-    return {
+    codes: dict[type[Exception], str] = {
         errors.UntrustedBackendError: "untrusted",
         errors.UnlistedBackendWarning: "unlisted",
         errors.BackendLoadError: "load-failed",
-    }.get(type(error), "unusable")
+    }
+    return codes.get(type(error), "unusable")
 
 
 # -- as a whole ----------------------------------------------------------------------------

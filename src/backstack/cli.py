@@ -7,7 +7,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
-        import rich  # noqa: F401  only whether it is there
+        import rich as _  # noqa: F401  only whether it is there
     except ImportError:
         print(
             "The command line of backstack needs the package rich: pip install 'backstack[cli]'",
@@ -259,7 +259,7 @@ def _asked(options: argparse.Namespace, request: dict[str, Any]) -> dict[str, An
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[str], None]]:
+def _progress() -> Generator[Callable[[str], None], None, None]:
     """Say on the terminal what is going on; on standard error, which is nobody's input."""
     from rich.console import Console
     from rich.markup import escape

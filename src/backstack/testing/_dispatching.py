@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,7 @@ def load_dispatcher(config: pytest.Config) -> BackendDispatcher:
 @contextmanager
 def selected(
     dispatcher: BackendDispatcher, names: tuple[str, ...], on_missing: str | None
-) -> Iterator[None]:
+) -> Generator[None, None, None]:
     """Choose for the whole process, so for every thread; afterwards it is as it was."""
     settings, process = dispatcher.settings, dispatcher._stack.process
     before, policy = process.setting, settings.on_missing
