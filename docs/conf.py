@@ -1,5 +1,8 @@
 """How Sphinx builds the documentation: ``python -m sphinx -b html docs OUT``."""
 
+from docutils import nodes
+from sphinx.application import Sphinx
+
 import backstack
 
 project = "backstack"
@@ -21,15 +24,31 @@ myst_heading_anchors = 3
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 numpydoc_show_class_members = False
+toc_object_entries_show_parents = "hide"
 
 html_theme = "pydata_sphinx_theme"
 html_title = "backstack"
 html_show_sourcelink = False
-html_sidebars = {"**": []}  # few pages, all in the navigation bar
+html_static_path = ["_static"]
+html_css_files = ["custom.css"]
+html_sidebars = {"**": ["globaltoc"]}  # all pages: too many for the bar at the top
 html_theme_options = {
+    "article_header_start": [],
     "footer_start": [],
     "footer_end": [],
-    "header_links_before_dropdown": 10,
+    "globaltoc_maxdepth": 1,
+    "navbar_center": [],
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
 }
+
+
+def setup(app: Sphinx) -> None:
+    """Show examples without the empty line that doctest needs at their end."""
+    app.connect("doctree-read", _strip_examples)
+
+
+def _strip_examples(app: Sphinx, doctree: nodes.document) -> None:
+    for block in doctree.findall(nodes.literal_block):
+        text = block.astext().rstrip()
+        block.rawsource, block[:] = text, [nodes.Text(text)]

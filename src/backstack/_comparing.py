@@ -1,21 +1,32 @@
 """Whether two results are the same, as far as floating point allows, and where they differ most.
 
-No library is imported for it: what a result is, is seen by what it has.
+No library is imported for it but NumPy, and that only for what has numbers in it: what a result
+is, is seen by what it has.
 """
 
 from __future__ import annotations
 
 import contextlib
 import math
+import reprlib
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, ValuesView
 from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
 
 from ._names import shown
 
 _LEAST = 1e-5  # relative, whatever the precision: algorithms differ by more than rounding
-_MOST_DEEP = 100
+_MOST = 1_000  # differences that are looked at for the largest
+_SCALARS = (bool, int, float, complex, str, bytes, range, type(None))
+_DISTINCT = math.inf  # the size of a difference that no number tells
+
+_repr = reprlib.Repr()
+_repr.maxother = _repr.maxstring = 60
+
+
+class IncomparableError(Exception):
+    """Nothing is known of what the results consist of; the message says of which part."""
 
 
 class Tolerance(NamedTuple):
@@ -27,69 +38,122 @@ class Tolerance(NamedTuple):
         None for the square root of the rounding error of the coarser of both types, and 1e-5 at
         least.
     atol : float or None
-        None for a hundredth of `rtol`, times the largest number of the host's result.
+        None for a hundredth of the square root of that rounding error, times the largest number
+        of the host's array.
     """
 
     rtol: float | None = None
     atol: float | None = None
 
-    def of(self, epsilon: float, largest: float) -> tuple[float, float]:
+    def of(self, epsilon: float, largest: Any) -> tuple[float, Any]:
         """Both, for numbers with that rounding error and up to that size."""
         rtol = max(_LEAST, math.sqrt(epsilon)) if self.rtol is None else self.rtol
-        atol = rtol * largest / 100 if self.atol is None else self.atol
+        atol = math.sqrt(epsilon) * largest / 100 if self.atol is None else self.atol
         return rtol, atol
 
 
-def difference(host: Any, backend: Any, tolerance: Tolerance) -> str | None:
-    """How the backend's result differs from the host's; None if it does not."""
-    return next(_differences(host, backend, tolerance, "result", 0), None)
+def difference(host: Any, backend: Any, tolerance: Tolerance, where: str = "result") -> str | None:
+    """How the backend's result differs most from the host's; None if it does not.
+
+    `IncomparableError` if it does not as far as it is known, and part of it is not.
+    """
+    comparing = _Comparing(tolerance)
+    comparing.todo.append((host, backend, where))
+    comparing.run()
+    if comparing.found:
+        return max(comparing.found, key=lambda found: found[0])[1]
+    if comparing.unknown:
+        raise IncomparableError(comparing.unknown[0])
+    return None
 
 
 def can_be_compared(value: object) -> bool:
     """Whether anything is known of what it consists of."""
-    return any(applies(value) for applies, _ in _COMPARISONS) or bool(_attributes(value))
+    return (
+        isinstance(value, _SCALARS)
+        or any(applies(value) for applies, _ in _KINDS)
+        or bool(_attributes(value))
+    )
 
 
 def described(value: object) -> str:
     """An argument in a word or two: its shape if it has one, else itself if that is short."""
-    shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
-    if isinstance(shape, tuple):
-        kind = f"{dtype} " if dtype is not None else ""
-        return f"{kind}{type(value).__name__} of shape {shape}"
-    return _short(value)
+    try:
+        shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
+        if isinstance(shape, tuple):
+            kind = f"{dtype} " if dtype is not None else ""
+            return f"{kind}{type(value).__name__} of shape {shape}"
+        return _repr.repr(value)
+    except Exception:  # an object of a stranger
+        return f"<{type(value).__name__} object>"
 
 
-def _differences(
-    host: Any, backend: Any, tolerance: Tolerance, where: str, depth: int
-) -> Iterator[str]:
-    if host is backend:
-        return
-    if depth > _MOST_DEEP:
-        yield f"{where} is nested too deeply to be compared"
-        return
-    for applies, compare in _COMPARISONS:
-        if applies(host) or applies(backend):
-            if applies(host) and applies(backend):
-                yield from compare(host, backend, tolerance, where, depth + 1)
-            else:
-                yield f"{where} is {_kind(host)} on the host, {_kind(backend)} on the backend"
+class _Comparing:
+    """One comparison: what is still to be looked at, and what was found."""
+
+    def __init__(self, tolerance: Tolerance) -> None:
+        self.tolerance = tolerance
+        self.todo: list[tuple[Any, Any, str]] = []
+        self.found: list[tuple[float, str]] = []
+        self.unknown: list[str] = []
+        # Pairs that were looked at or are about to be, which are kept since ids are of the living.
+        self._seen: dict[tuple[int, int], tuple[Any, Any]] = {}
+
+    def run(self) -> None:
+        while self.todo and len(self.found) < _MOST:
+            host, backend, where = self.todo.pop()
+            pair = id(host), id(backend)
+            if host is not backend and pair not in self._seen:
+                self._seen[pair] = host, backend
+                self._compare(host, backend, where)
+
+    def differs(self, text: str, size: float = _DISTINCT) -> None:
+        self.found.append((math.inf if math.isnan(size) else size, text))
+
+    def parts(self, parts: Iterable[tuple[Any, Any, str]]) -> None:
+        """Look at these next, in their order."""
+        self.todo += reversed(list(parts))
+
+    def _compare(self, host: Any, backend: Any, where: str) -> None:
+        if type(host) is type(backend) and isinstance(host, _SCALARS) and host == backend:
             return
-    yield from _objects(host, backend, tolerance, where, depth + 1)
+        for applies, compare in _KINDS:
+            if applies(host) or applies(backend):
+                if applies(host) and applies(backend):
+                    compare(self, host, backend, where)
+                else:
+                    self.kinds_differ(host, backend, where)
+                return
+        _compare_objects(self, host, backend, where)
+
+    def shapes_differ(self, host: object, backend: object, where: str) -> None:
+        self.differs(f"{_path(where)} has shape {host} on the host, {backend} on the backend")
+
+    def kinds_differ(self, host: Any, backend: Any, where: str) -> None:
+        kinds = f"{_kind(host)} on the host, {_kind(backend)} on the backend"
+        self.differs(f"{_path(where)} is {kinds}")
+
+
+def _path(where: str) -> str:
+    return where if len(where) <= 200 else f"{where[:100]} ... {where[-90:]}"
 
 
 def _kind(value: object) -> str:
-    shape = getattr(value, "shape", None)
-    suffix = f" of shape {tuple(shape)}" if isinstance(shape, tuple) else ""
+    try:
+        shape = getattr(value, "shape", None)
+    except Exception:  # an object of a stranger
+        shape = None
+    suffix = f" of shape {shape}" if isinstance(shape, tuple) else ""
     name = type(value).__qualname__
     return f"{'an' if name[:1] in 'aeiouAEIOU' else 'a'} {name}{suffix}"
 
 
-# -- what there is to compare, the most special first ---------------------------------------
+# -- what there is to compare ---------------------------------------------------------------
 
 
 def _is_sparse(value: object) -> bool:
     sparse = sys.modules.get("scipy.sparse")
-    return sparse is not None and sparse.issparse(value)
+    return sparse is not None and bool(sparse.issparse(value))
 
 
 def _is_frame(value: object) -> bool:
@@ -97,18 +161,14 @@ def _is_frame(value: object) -> bool:
     return pandas is not None and isinstance(value, (pandas.DataFrame, pandas.Series, pandas.Index))
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, (bool, int, float, complex)) or (
-        type(value).__module__ == "numpy" and getattr(value, "shape", None) == ()
-    )
+def _is_text(value: object) -> bool:
+    return isinstance(value, (str, bytes, bytearray))
 
 
 def _is_array(value: object) -> bool:
-    return hasattr(value, "__array__") and not isinstance(value, type)
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, (str, bytes, bytearray))
+    if isinstance(value, type):
+        return False
+    return isinstance(value, (int, float, complex, memoryview)) or hasattr(type(value), "__array__")
 
 
 def _is_mapping(value: object) -> bool:
@@ -116,225 +176,354 @@ def _is_mapping(value: object) -> bool:
 
 
 def _is_sequence(value: object) -> bool:
-    return isinstance(value, Sequence)
+    return isinstance(value, (Sequence, ValuesView))
 
 
 def _is_set(value: object) -> bool:
     return isinstance(value, AbstractSet)
 
 
-def _is_number_or_array(value: object) -> bool:
-    # A backend may well give an array without dimensions where the host gives a number.
-    return _is_number(value) or _is_array(value)
+def _is_exception(value: object) -> bool:
+    return isinstance(value, BaseException)
 
 
-# -- comparing ------------------------------------------------------------------------------
+# -- arrays ---------------------------------------------------------------------------------
 
 
-def _sparse(host: Any, backend: Any, tolerance: Tolerance, where: str, depth: int) -> Iterator[str]:
-    if host.shape != backend.shape:
-        yield f"{where} has shape {host.shape} on the host, {backend.shape} on the backend"
+class _Numbers(NamedTuple):
+    """Two arrays of numbers, of the same shape, and how their places are called."""
+
+    host: Any
+    backend: Any
+    where: str
+    place: Callable[[tuple[int, ...]], tuple[int, ...]] = tuple
+
+
+def _compare_whole(comparing: _Comparing, host: int, backend: int, where: str) -> None:
+    """Two Python integers, of any size."""
+    if host != backend:
+        text = f"{_path(where)}: it differs; the largest difference is {abs(host - backend)}: "
+        comparing.differs(
+            f"{text}{host} on the host, {backend} on the backend", _size(host, backend)
+        )
+
+
+def _size(host: int, backend: int) -> float:
+    try:
+        return float(abs(host - backend))
+    except OverflowError:
+        return math.inf
+
+
+def _compare_arrays(comparing: _Comparing, host: Any, backend: Any, where: str) -> None:
+    if isinstance(host, int) and isinstance(backend, int):
+        _compare_whole(comparing, host, backend, where)
         return
-    first, second = (matrix.tocoo().tocsr() for matrix in (host, backend))
-    for matrix in (first, second):
-        matrix.sum_duplicates()
-    both = abs(first) + abs(second)  # wherever one of them has anything
-    rows, columns = both.nonzero()
-    ours, theirs = (_dense(matrix[rows, columns]) for matrix in (first, second))
-    yield from _arrays(ours, theirs, tolerance, f"the stored part of {where}", depth)
-
-
-def _dense(row: Any) -> Any:
-    array = row.toarray() if _is_sparse(row) else row
-    return _as_array(array).ravel()
-
-
-def _frames(host: Any, backend: Any, tolerance: Tolerance, where: str, depth: int) -> Iterator[str]:
-    if len(host.shape) != len(backend.shape) or host.shape != backend.shape:
-        yield f"{where} has shape {host.shape} on the host, {backend.shape} on the backend"
+    numpy = _numpy()
+    if isinstance(host, numpy.ma.MaskedArray) or isinstance(backend, numpy.ma.MaskedArray):
+        _compare_masked(comparing, host, backend, where)
         return
-    for axis in ("index", "columns"):
-        labels = [getattr(frame, axis, None) for frame in (host, backend)]
-        if labels[0] is not None and labels[1] is not None and not labels[0].equals(labels[1]):
-            yield f"{where} has another {axis}"
-            return
-    if len(host.shape) == 1:
-        yield from _columns(host, backend, tolerance, where, depth)
-        return
-    for position, name in enumerate(host.columns):
-        ours, theirs = host.iloc[:, position], backend.iloc[:, position]
-        yield from _columns(ours, theirs, tolerance, f"{where}[{name!r}]", depth)
-
-
-def _columns(
-    host: Any, backend: Any, tolerance: Tolerance, where: str, depth: int
-) -> Iterator[str]:
-    gone, lost = host.isna().to_numpy(), backend.isna().to_numpy()
-    yield from _arrays(gone, lost, tolerance, f"where {where} is missing", depth)
-    ours, theirs = host[~gone].to_numpy(), backend[~lost].to_numpy()
-    yield from _arrays(ours, theirs, tolerance, where, depth)
-
-
-def _arrays(host: Any, backend: Any, tolerance: Tolerance, where: str, depth: int) -> Iterator[str]:
-    ours, theirs = _as_array(host), _as_array(backend)
+    ours, theirs = numpy.asarray(host), numpy.asarray(backend)
     if ours.shape != theirs.shape:
-        yield f"{where} has shape {ours.shape} on the host, {theirs.shape} on the backend"
+        comparing.shapes_differ(ours.shape, theirs.shape, where)
         return
+    epsilon = _epsilon(ours, theirs)
+    ours, theirs = _widened(ours), _widened(theirs)
     kinds = ours.dtype.kind + theirs.dtype.kind
-    if "O" in kinds or "V" in kinds:
-        yield from _items(ours, theirs, tolerance, where, depth)
-    elif set(kinds) <= set("biufc"):
-        yield from _numbers(ours, theirs, tolerance, where)
-    elif kinds[0] != kinds[1] and set(kinds) & set("biufc"):
-        yield f"{where} is {ours.dtype} on the host, {theirs.dtype} on the backend"
+    if set(kinds) <= set("biufc"):
+        _compare_numbers(comparing, _Numbers(ours, theirs, where), epsilon)
+    elif ours.dtype.names or theirs.dtype.names:
+        _compare_fields(comparing, ours, theirs, where)
+    elif "O" in kinds:
+        _compare_items(comparing, ours, theirs, where)
+    elif kinds[0] != kinds[1] and set(kinds) & set("biufcmM"):
+        comparing.differs(
+            f"{_path(where)} is {ours.dtype} on the host, {theirs.dtype} on the backend"
+        )
     else:
-        # Times that are missing are not equal to themselves.
-        unequal = (ours != theirs) & ~((ours != ours) & (theirs != theirs))
-        if unequal.any():
-            yield _counted(where, unequal, ours, theirs)
-
-
-def _items(ours: Any, theirs: Any, tolerance: Tolerance, where: str, depth: int) -> Iterator[str]:
-    if ours.dtype.names or theirs.dtype.names:
-        if ours.dtype.names != theirs.dtype.names:
-            yield f"{where} has the fields {ours.dtype.names} on the host, {theirs.dtype.names}"
-            return
-        for name in ours.dtype.names:
-            yield from _arrays(ours[name], theirs[name], tolerance, f"{where}[{name!r}]", depth)
-        return
-    pairs = zip(ours.ravel().tolist(), theirs.ravel().tolist(), strict=True)
-    for index, (one, other) in enumerate(pairs):
-        yield from _differences(one, other, tolerance, f"{where}.flat[{index}]", depth)
-
-
-def _numbers(ours: Any, theirs: Any, tolerance: Tolerance, where: str) -> Iterator[str]:
-    """Arrays of numbers; whole ones have to be equal."""
-    numpy = sys.modules["numpy"]
-    if not set(ours.dtype.kind + theirs.dtype.kind) & set("fc"):
         unequal = ours != theirs
+        if kinds in ("mm", "MM"):  # times that are missing are not equal to themselves
+            unequal &= ~(numpy.isnat(ours) & numpy.isnat(theirs))
         if unequal.any():
-            yield _counted(where, unequal, ours, theirs)
-        return
-    finite = numpy.isfinite(ours) & numpy.isfinite(theirs)
-    same = (ours == theirs) | (numpy.isnan(ours) & numpy.isnan(theirs))
-    wide = numpy.result_type(ours.dtype, theirs.dtype, numpy.float64)
-    distance = numpy.zeros(ours.shape)
-    distance[finite] = abs(ours[finite].astype(wide) - theirs[finite].astype(wide))
-    sizes = abs(ours[finite].astype(wide))
-    rtol, atol = tolerance.of(_epsilon(ours, theirs), float(sizes.max(initial=0.0)))
-    allowed = numpy.zeros(ours.shape)
-    allowed[finite] = atol + rtol * sizes
-    beyond = ~same & (~finite | (distance > allowed))
-    if beyond.any():
-        yield f"{_counted(where, beyond, ours, theirs)} (rtol={rtol:.2g}, atol={atol:.2g})"
+            _tell(comparing, _Numbers(ours, theirs, where), unequal, None)
+
+
+def _numpy() -> Any:
+    import numpy
+
+    return numpy
+
+
+def _widened(array: Any) -> Any:
+    """An array of a floating-point type that NumPy does not know, in one that it does."""
+    if type(array.dtype.type).__module__ == "numpy" or array.dtype.kind != "V":
+        return array
+    known = array.dtype.names or array.dtype.type.__module__ != "ml_dtypes"
+    return array if known else array.astype("f4")
 
 
 def _epsilon(*arrays: Any) -> float:
-    """The rounding error of the coarsest."""
-    numpy = sys.modules["numpy"]
-    kinds = [array.dtype for array in arrays if array.dtype.kind in "fc"]
-    return max(float(numpy.finfo(kind).eps) for kind in kinds)
+    """The rounding error of the coarsest floating-point type among them; 0 if there is none."""
+    errors = [0.0]
+    for dtype in (array.dtype for array in arrays):
+        if dtype.kind in "fc":
+            errors.append(float(_numpy().finfo(dtype).eps))
+        elif dtype.type.__module__ == "ml_dtypes":
+            errors.append(float(sys.modules["ml_dtypes"].finfo(dtype).eps))
+    return max(errors)
 
 
-def _counted(where: str, unequal: Any, ours: Any, theirs: Any) -> str:
+def _compare_masked(comparing: _Comparing, host: Any, backend: Any, where: str) -> None:
+    numpy = _numpy()
+    gone, lost = numpy.ma.getmaskarray(host), numpy.ma.getmaskarray(backend)
+    if gone.shape != lost.shape:
+        comparing.shapes_differ(gone.shape, lost.shape, where)
+    elif (gone != lost).any():
+        comparing.differs(f"{_path(where)} has another mask")
+    else:
+        ours, theirs = numpy.ma.getdata(host)[~gone], numpy.ma.getdata(backend)[~lost]
+        comparing.parts([(ours, theirs, f"{where} where it is not masked")])
+
+
+def _compare_fields(comparing: _Comparing, ours: Any, theirs: Any, where: str) -> None:
+    if ours.dtype.names != theirs.dtype.names:
+        names = f"{ours.dtype.names} on the host, {theirs.dtype.names} on the backend"
+        comparing.differs(f"{_path(where)} has the fields {names}")
+        return
+    comparing.parts((ours[n], theirs[n], f"{where}[{n!r}]") for n in ours.dtype.names)
+
+
+def _compare_items(comparing: _Comparing, ours: Any, theirs: Any, where: str) -> None:
+    """Arrays of objects."""
+    items, others = ours.ravel().tolist(), theirs.ravel().tolist()
+    if not ours.ndim:  # as a whole number that no type of NumPy holds
+        _compare_objects(comparing, items[0], others[0], where)
+        return
+    _compare_sequences(comparing, items, others, f"{where}.flat")
+
+
+def _compare_numbers(comparing: _Comparing, numbers: _Numbers, epsilon: float) -> None:
+    """Arrays of numbers; whole ones have to be equal."""
+    numpy = _numpy()
+    ours, theirs = numbers.host, numbers.backend
+    if not set(ours.dtype.kind + theirs.dtype.kind) & set("fc"):
+        unequal = ours != theirs
+        if unequal.any():
+            _tell(comparing, numbers, unequal, None)
+        return
+    with numpy.errstate(all="ignore"):
+        wide = numpy.result_type(ours.dtype, theirs.dtype, numpy.float64)
+        ours, theirs = ours.astype(wide), theirs.astype(wide)
+        pairs = [(ours.real, theirs.real)]
+        if wide.kind == "c":  # infinite and missing parts would hide the others
+            pairs.append((ours.imag, theirs.imag))
+        sizes = numpy.max([numpy.nan_to_num(abs(one), posinf=0.0) for one, _ in pairs], axis=0)
+        tolerance = comparing.tolerance.of(epsilon, numpy.max(sizes, initial=0.0))
+        rtol, atol = tolerance
+        beyond = numpy.zeros(ours.shape, bool)
+        for one, other in pairs:
+            same = (one == other) | (numpy.isnan(one) & numpy.isnan(other))
+            finite = numpy.isfinite(one) & numpy.isfinite(other)
+            beyond |= ~same & (~finite | (abs(one - other) > atol + rtol * sizes))
+    if beyond.any():
+        _tell(comparing, numbers, beyond, tolerance)
+
+
+def _tell(
+    comparing: _Comparing, numbers: _Numbers, unequal: Any, tolerance: tuple[float, Any] | None
+) -> None:
     """How many are different, by how much at most, and where that is."""
-    numpy = sys.modules["numpy"]
+    numpy = _numpy()
+    ours, theirs = numbers.host, numbers.backend
     places = numpy.argwhere(unequal)
-    worst, largest = places[0], None
-    if ours.dtype.kind in "biufc" and theirs.dtype.kind in "biufc":
+    position, largest = 0, None
+    if set(ours.dtype.kind + theirs.dtype.kind) <= set("biufc"):
         with numpy.errstate(all="ignore"):
             wide = numpy.result_type(ours.dtype, theirs.dtype, numpy.float64)
             distances = abs(ours[unequal].astype(wide) - theirs[unequal].astype(wide))
         position = int(numpy.argmax(numpy.nan_to_num(distances, nan=numpy.inf)))
-        worst, largest = places[position], float(distances[position])
-    index = tuple(int(i) for i in worst)
-    at = f" at {list(index)}" if index else ""
-    values = f"{ours[index]} on the host, {theirs[index]} on the backend"
-    of = f"{len(places)} of {unequal.size} are different" if unequal.ndim else "it differs"
-    told = f"; the largest difference is {largest:.3g}{at}" if largest is not None else at
-    return f"{where}: {of}{told}: {values}"
+        largest = float(distances[position])
+    index = tuple(int(i) for i in places[position])
+    place = numbers.place(index)
+    at = f" at {list(place)}" if place else ""
+    text = f"{len(places)} of {unequal.size} are different" if unequal.ndim else "it differs"
+    text += at if largest is None else f"; the largest difference is {largest:.3g}{at}"
+    text += f": {ours[index]} on the host, {theirs[index]} on the backend"
+    if tolerance is not None:
+        text += f" (rtol={tolerance[0]:.2g}, atol={tolerance[1]:.2g})"
+    comparing.differs(f"{_path(numbers.where)}: {text}", _DISTINCT if largest is None else largest)
 
 
-def _as_array(value: Any) -> Any:
-    import numpy
+def _compare_sparse(comparing: _Comparing, host: Any, backend: Any, where: str) -> None:
+    """The elements that either of them stores."""
+    numpy = _numpy()
+    if host.shape != backend.shape:
+        comparing.shapes_differ(host.shape, backend.shape, where)
+        return
+    (places, values), (other_places, other_values) = map(_stored, (host, backend))
+    union = numpy.union1d(places, other_places)
+    ours, theirs = _at(union, places, values), _at(union, other_places, other_values)
 
-    return numpy.asarray(value)
+    def place(index: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(int(i) for i in numpy.unravel_index(union[index], host.shape))
+
+    _compare_numbers(comparing, _Numbers(ours, theirs, where, place), _epsilon(host, backend))
 
 
-def _texts(host: Any, backend: Any, tolerance: Tolerance, where: str, depth: int) -> Iterator[str]:
+def _stored(matrix: Any) -> tuple[Any, Any]:
+    """The flat places of what a sparse matrix stores, sorted, and the values there."""
+    numpy = _numpy()
+    coo = matrix.tocoo(copy=True)
+    coo.sum_duplicates()
+    coords = getattr(coo, "coords", None) or (coo.row, coo.col)
+    places = numpy.ravel_multi_index([c.astype(numpy.int64) for c in coords], matrix.shape)
+    order = numpy.argsort(places)
+    return places[order], coo.data[order]
+
+
+def _at(union: Any, places: Any, values: Any) -> Any:
+    found = _numpy().zeros(len(union), values.dtype)
+    found[_numpy().searchsorted(union, places)] = values
+    return found
+
+
+# -- data frames ----------------------------------------------------------------------------
+
+
+def _compare_frames(comparing: _Comparing, host: Any, backend: Any, where: str) -> None:
+    if host.shape != backend.shape:
+        comparing.shapes_differ(host.shape, backend.shape, where)
+        return
+    for axis in ("index", "columns"):
+        ours, theirs = getattr(host, axis, None), getattr(backend, axis, None)
+        if ours is not None and theirs is not None and not ours.equals(theirs):
+            found = difference(ours, theirs, comparing.tolerance, f"{where}.{axis}")
+            if found is not None:
+                comparing.differs(found)
+                return
+    if len(host.shape) == 2:
+        for i, name in enumerate(host.columns):
+            part = f"{where}[{name!r}]"
+            _compare_columns(comparing, host.iloc[:, i], backend.iloc[:, i], part)
+    elif getattr(host, "nlevels", 1) > 1 and not hasattr(host, "index"):
+        comparing.parts(
+            (host.get_level_values(i), backend.get_level_values(i), f"{where} level {i}")
+            for i in range(min(host.nlevels, backend.nlevels))
+        )
+    else:
+        _compare_columns(comparing, host, backend, where)
+
+
+def _compare_columns(comparing: _Comparing, host: Any, backend: Any, where: str) -> None:
+    """The values of two columns, whose labels are compared elsewhere."""
+    numpy = _numpy()
+    gone, lost = numpy.asarray(host.isna()), numpy.asarray(backend.isna())
+    if (gone != lost).any():
+        _tell(comparing, _Numbers(gone, lost, f"where {where} is missing"), gone != lost, None)
+    else:
+        ours, theirs = host[~gone].to_numpy(), backend[~lost].to_numpy()
+        comparing.parts([(ours, theirs, where)])
+
+
+# -- containers and objects -----------------------------------------------------------------
+
+
+def _compare_texts(comparing: _Comparing, host: Any, backend: Any, where: str) -> None:
     if host != backend:
-        yield f"{where} is {_short(host)} on the host, {_short(backend)} on the backend"
+        values = f"{_repr.repr(host)} on the host, {_repr.repr(backend)} on the backend"
+        comparing.differs(f"{_path(where)} is {values}")
 
 
-def _short(value: object) -> str:
-    text = shown(value)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _mappings(
-    host: Any, backend: Any, tolerance: Tolerance, where: str, depth: int
-) -> Iterator[str]:
+def _compare_mappings(comparing: _Comparing, host: Any, backend: Any, where: str) -> None:
     for key in host:
         if key not in backend:
-            yield f"{where} has no {key!r} on the backend"
+            comparing.differs(f"{_path(where)} has no {shown(key)} on the backend")
             return
     for key in backend:
         if key not in host:
-            yield f"{where} has {key!r} on the backend only"
+            comparing.differs(f"{_path(where)} has {shown(key)} on the backend only")
             return
-    for key, value in host.items():
-        yield from _differences(value, backend[key], tolerance, f"{where}[{key!r}]", depth)
+    comparing.parts((host[key], backend[key], f"{where}[{shown(key)}]") for key in host)
 
 
-def _sequences(
-    host: Any, backend: Any, tolerance: Tolerance, where: str, depth: int
-) -> Iterator[str]:
-    if len(host) != len(backend):
-        yield f"{where} has length {len(host)} on the host, {len(backend)} on the backend"
+def _compare_sequences(comparing: _Comparing, host: Any, backend: Any, where: str) -> None:
+    ours, theirs = list(host), list(backend)
+    if len(ours) != len(theirs):
+        lengths = f"{len(ours)} on the host, {len(theirs)} on the backend"
+        comparing.differs(f"{_path(where)} has length {lengths}")
+        return
+    kinds = {type(value) for value in (*ours, *theirs)}
+    # As a list they are of one kind, and the largest decides what is as good as zero. In a tuple
+    # each may mean something else.
+    if isinstance(host, list) and kinds and kinds <= {float, complex}:
+        _compare_arrays(comparing, ours, theirs, where)
         return
     names = getattr(host, "_fields", None)
-    for index, (one, other) in enumerate(zip(host, backend, strict=True)):
-        part = f"{where}.{names[index]}" if names else f"{where}[{index}]"
-        yield from _differences(one, other, tolerance, part, depth)
+    comparing.parts(
+        (one, other, f"{where}.{names[i]}" if names else f"{where}[{i}]")
+        for i, (one, other) in enumerate(zip(ours, theirs, strict=True))
+    )
 
 
-def _sets(host: Any, backend: Any, tolerance: Tolerance, where: str, depth: int) -> Iterator[str]:
+def _compare_sets(comparing: _Comparing, host: Any, backend: Any, where: str) -> None:
     if host != backend:
-        odd = _short(set(host) ^ set(backend))
-        yield f"{where} has other members: {odd} are only in one of them"
+        odd = _repr.repr(set(host) ^ set(backend))
+        comparing.differs(f"{_path(where)} has other members: {odd} are only in one of them")
 
 
-def _objects(
-    host: Any, backend: Any, tolerance: Tolerance, where: str, depth: int
-) -> Iterator[str]:
+def _compare_exceptions(comparing: _Comparing, host: Any, backend: Any, where: str) -> None:
+    if type(host) is type(backend):
+        comparing.parts([(host.args, backend.args, f"{where}.args")])
+    else:
+        comparing.kinds_differ(host, backend, where)
+
+
+def _compare_objects(comparing: _Comparing, host: Any, backend: Any, where: str) -> None:
     """Two objects of which nothing is known: equal, or of one class with equal attributes."""
     with contextlib.suppress(Exception):  # an object whose == raises or is no truth says nothing
         if bool(host == backend):
             return
-    if type(host) is type(backend):
-        ours, theirs = _attributes(host), _attributes(backend)
-        if ours:
-            yield from _differences(ours, theirs, tolerance, f"the attributes of {where}", depth)
-            return
-    yield (
-        f"{where} is {_kind(host)} on the host, {_kind(backend)} on the backend, and they are "
-        "not equal"
-    )
+    if isinstance(host, type) or isinstance(backend, type):
+        _compare_texts(comparing, host, backend, where)
+        return
+    if type(host) is not type(backend):
+        comparing.kinds_differ(host, backend, where)
+        return
+    ours, theirs = _attributes(host), _attributes(backend)
+    if ours or theirs:
+        comparing.parts([(ours, theirs, f"the attributes of {where}")])
+    elif getattr(type(host), "__eq__", None) is object.__eq__:  # which says only that they are two
+        comparing.unknown.append(f"{_path(where)} is {_kind(host)}")
+    else:
+        values = f"{described(host)} on the host, {described(backend)} on the backend"
+        comparing.differs(f"{_path(where)} is {values}")
 
 
 def _attributes(value: object) -> dict[str, Any]:
-    names = [name for cls in type(value).__mro__ for name in getattr(cls, "__slots__", ())]
-    slots = {name: getattr(value, name) for name in names if hasattr(value, name)}
+    if callable(value) or isinstance(value, (type, Iterator)):
+        return {}
+    slots = {name: getattr(value, name) for name in _slots(type(value)) if hasattr(value, name)}
     return {**slots, **getattr(value, "__dict__", {})}
 
 
-_Comparison = Callable[[Any, Any, Tolerance, str, int], Iterator[str]]
-_COMPARISONS: tuple[tuple[Callable[[Any], bool], _Comparison], ...] = (
-    (_is_sparse, _sparse),
-    (_is_frame, _frames),
-    (_is_text, _texts),
-    (_is_number_or_array, _arrays),
-    (_is_mapping, _mappings),
-    (_is_sequence, _sequences),
-    (_is_set, _sets),
+def _slots(cls: type) -> Iterator[str]:
+    for base in cls.__mro__:
+        names = vars(base).get("__slots__", ())
+        for name in (names,) if isinstance(names, str) else names:
+            if name not in ("__dict__", "__weakref__"):
+                private = name.startswith("__") and not name.endswith("__")
+                yield f"_{base.__name__.lstrip('_')}{name}" if private else name
+
+
+_Compare = Callable[[_Comparing, Any, Any, str], None]
+#: What there is to compare and how, the most special first.
+_KINDS: tuple[tuple[Callable[[Any], bool], _Compare], ...] = (
+    (_is_sparse, _compare_sparse),
+    (_is_frame, _compare_frames),
+    (_is_text, _compare_texts),
+    (_is_array, _compare_arrays),
+    (_is_mapping, _compare_mappings),
+    (_is_sequence, _compare_sequences),
+    (_is_set, _compare_sets),
+    (_is_exception, _compare_exceptions),
 )

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .explaining import Call, Explanation
     from .reports import BackendTable
     from .tracing import Trace
-    from .verifying import Compare
+    from .verifying import Compare, Comparison
 
 F = TypeVar("F", bound=Callable[..., Any])
 C = TypeVar("C", bound=type)
@@ -118,7 +118,7 @@ class BackendDispatcher:
         self._selector = Selector(self._registry)
         self._stack = Stack(host_name, Process(self._variable(), on_missing), self)
         self._settings = Settings(self._selector, self._stack)
-        self._comparisons: dict[str, Callable[[Any, Any], Any]] = {}
+        self._comparisons: dict[str, Comparison] = {}
 
     def _variable(self) -> Selection | None:
         """What the environment asks for; nobody looks what that is before the first call."""
@@ -629,8 +629,8 @@ class BackendDispatcher:
         """Say how `verify` compares the results of a function; for the host to give.
 
         By default numbers may differ by ``rtol`` times the host's plus ``atol``, where ``rtol``
-        is the square root of the rounding error of the coarser of both types and 1e-5 at least,
-        and ``atol`` a hundredth of that times the largest number in the host's result. Whole
+        is the square root of the rounding error of the coarser of both types, 1e-5 at least, and
+        ``atol`` a hundredth of that root times the largest number in the host's array. Whole
         numbers and texts have to be equal. Arrays of any kind, sparse matrices, data frames,
         containers and the attributes of objects are looked into.
 

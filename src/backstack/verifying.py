@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
+import inspect
 from collections.abc import Callable, Collection, Mapping
 from operator import methodcaller
 from typing import Any, NamedTuple, cast
 
 from . import errors
-from ._comparing import Tolerance, can_be_compared, described, difference
+from ._comparing import IncomparableError, Tolerance, can_be_compared, described, difference
 from ._names import did_you_mean, shown
 from ._observers import Observer
 from ._records import Backend
 from ._routes import NOTHING, Attempt, Route
 from ._scopes import Scope
-from ._stack import Own
+from ._stack import Own, Stack
 from ._warn import warn
 
 ON_MISMATCH = ("warn", "error")
 
-#: Takes the host's result and the backend's. None and true are fine; false, a text that says
-#: what is different, and an `AssertionError` are not.
-Comparison = Callable[[Any, Any], Any]
+#: Tolerances for the usual comparison, or what takes the host's result and the backend's. None and
+#: true are fine; false, a text that says what is different, and an `AssertionError` are not.
+Comparison = Callable[[Any, Any], Any] | Tolerance
 
 
 class Twin(NamedTuple):
@@ -46,7 +48,7 @@ class Verifier(Observer):
         self, route: Route, attempt: Attempt, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Attempt:
         """The attempt, followed by the same on the host, unless that is what it is."""
-        if attempt.backend is None:
+        if attempt.backend is None or self is not _innermost(route):
             return attempt
         check = Check(route, attempt.backend, self._comparison_of(route.name), self._on_mismatch)
         if not route.by_name or route.kind.endswith("generator"):
@@ -57,6 +59,29 @@ class Verifier(Observer):
         # The clock of a trace is in `inside`, and stops before the host runs.
         function = functools.partial(run, check, attempt, args, kwargs)
         return attempt._replace(function=function, inside=NOTHING)
+
+
+def _innermost(route: Route) -> Verifier | None:
+    """Of scopes inside each other, the one that compares."""
+    state = route.stack.state or route.stack.process.state
+    verifiers = [seer for seer in state.observers if isinstance(seer, Verifier)] if state else []
+    return verifiers[-1] if verifiers else None
+
+
+class Unseen:
+    """What the host's own runs in, so that traces see only what the user has called."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+
+    def __enter__(self) -> None:
+        self._stack.push(self, (None, None, None))
+        state = self._stack.state
+        assert state is not None
+        state.be_seen_by(())
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._stack.leave(self)
 
 
 def _run(
@@ -73,7 +98,7 @@ def _run(
         result = attempt.function(*args, **kwargs)
     if twin is not None and (attempt.last or result is not NotImplemented):
         try:
-            with check.route.host_in_force():
+            with check.route.host_in_force(), Unseen(check.route.stack):
                 own = check.route.host(*twin.args, **twin.kwargs)
         except Exception as error:
             check.report_host_raised(error, twin)
@@ -95,7 +120,7 @@ async def _run_coroutine(
     result = await attempt.function(*args, **kwargs)
     if twin is not None:
         try:
-            with check.route.host_in_force():
+            with check.route.host_in_force(), Unseen(check.route.stack):
                 own = await check.route.host(*twin.args, **twin.kwargs)
         except Exception as error:
             check.report_host_raised(error, twin)
@@ -121,12 +146,15 @@ class Check:
         kept = {
             name: value
             for name, value in kwargs.items()
-            if name in host.keywords or (host.var_keyword is not None and name not in host.named)
+            if name in host.keywords or host.var_keyword is not None
         }
+        # What a default stands for is told by which object it is.
+        defaults = [p.default for p in host.named.values() if not can_be_compared(p.default)]
         try:
-            copied_args, copied_kwargs = copy.deepcopy((args, kept))
+            memo = {id(default): default for default in defaults}
+            copied_args, copied_kwargs = copy.deepcopy((args, kept), memo)
         except Exception as error:
-            self.skip(f"its arguments cannot be copied: {type(error).__name__}: {error}")
+            self.skip("its arguments cannot be copied", error)
             return None
         return Twin(copied_args, copied_kwargs, self._shown(args, kept))
 
@@ -153,28 +181,53 @@ class Check:
         kwargs: dict[str, Any],
     ) -> None:
         """Compare two results; of calls that return nothing, what became of their arguments."""
-        pairs = [(own, result)]
-        if own is None and result is None:
-            ours, theirs = self._by_name(twin.args, twin.kwargs), self._by_name(args, kwargs)
-            pairs = [
-                ({name: ours[name]}, {name: theirs[name]})
-                for name in ours
-                if name in theirs and can_be_compared(ours[name])
-            ]
-        for pair in pairs:
-            found = self._difference(*pair)
+        if inspect.iscoroutine(own):
+            own.close()  # nobody is going to await it
+        try:
+            if own is None and result is None:
+                found = self._difference_of_arguments(twin, args, kwargs)
+            else:
+                found = self._difference(own, result)
+        except IncomparableError as error:
+            self.skip(f"there is no telling whether {type(own).__name__} objects agree", error)
+        else:
             if found is not None:
                 self.report(found, twin)
-                return
 
-    def _difference(self, own: Any, result: Any) -> str | None:
+    def _difference_of_arguments(
+        self, twin: Twin, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> str | None:
+        ours, theirs = self._by_name(twin.args, twin.kwargs), self._by_name(args, kwargs)
+        for name in ours.keys() & theirs.keys():
+            # Of a state that cannot be looked into, nothing is said.
+            with contextlib.suppress(IncomparableError):
+                found = self._difference(ours[name], theirs[name], f"argument {name!r}")
+                if found is not None:
+                    return found
+        return None
+
+    def _difference(self, own: Any, result: Any, where: str = "result") -> str | None:
+        if isinstance(self._comparison, Tolerance):
+            try:
+                return difference(own, result, self._comparison, where)
+            except IncomparableError:
+                raise
+            except Exception as error:  # objects of strangers
+                raise IncomparableError(f"{type(error).__name__}: {error}") from error
         try:
             outcome = self._comparison(own, result)
         except AssertionError as error:
             return str(error).strip() or "the comparison failed"
         if isinstance(outcome, str):
             return outcome or None
-        return None if outcome is None or bool(outcome) else "the comparison says that they differ"
+        try:
+            agree = outcome is None or bool(outcome)
+        except ValueError as error:
+            raise TypeError(
+                f"The comparison of {self.route.name}() returned {described(outcome)}, which is "
+                "neither true nor false; numpy.all or any says which is meant."
+            ) from error
+        return None if agree else "the comparison says that they differ"
 
     def report(self, found: str, twin: Twin) -> None:
         """Warn of a difference, or raise it."""
@@ -195,13 +248,15 @@ class Check:
             difference=found,
         )
 
-    def skip(self, why: str) -> None:
+    def skip(self, why: str, error: Exception | None = None) -> None:
         """Say, once, that calls of this function are not compared."""
         route = self.route
+        kind = f"{type(error).__name__}: " if not isinstance(error, IncomparableError) else ""
+        detail = "" if error is None else f": {kind}{error}"
         self._backend.once.warn(
-            ("not verified", route.name, why),
+            ("not verified", route.name, why, type(error)),
             f"{route.name}() on backend {self._backend.shown!r} is not compared with "
-            f"{route.registry.config.host}'s own: {why}.",
+            f"{route.registry.config.host}'s own: {why}{detail}.",
             errors.NotVerifiedWarning,
             route.registry.packages,
         )
@@ -230,7 +285,7 @@ class VerifyingScope(Scope):
 
 
 #: What may say how results are compared; see `BackendDispatcher.verify`.
-Compare = Comparison | Mapping[str, Any] | None
+Compare = Callable[[Any, Any], Any] | Mapping[str, Any] | None
 
 
 def comparisons(
@@ -238,10 +293,12 @@ def comparisons(
 ) -> Callable[[str], Comparison]:
     """How the results of each function are compared: as given, else as the host has it."""
     usual = comparison(None)
-    if compare is None:
+    if compare is None or (isinstance(compare, Mapping) and not compare):
         return lambda name: of_host.get(name, usual)
     if isinstance(compare, Mapping) and not set(compare) <= {"rtol", "atol"}:
         for name in compare:
+            if not isinstance(name, str):
+                raise ValueError(f"{shown(name)} is no name of a function")
             if name not in known:
                 raise ValueError(f"no function {name!r} is dispatched.{did_you_mean(name, known)}")
         own = {name: comparison(value) for name, value in compare.items()}
@@ -253,8 +310,9 @@ def comparisons(
 def comparison(compare: Any, rtol: float | None = None, atol: float | None = None) -> Comparison:
     """A comparison, from one that somebody has written or from tolerances."""
     if compare is None:
-        tolerance = Tolerance(_size(rtol, "rtol"), _size(atol, "atol"))
-        return functools.partial(difference, tolerance=tolerance)
+        return Tolerance(_size(rtol, "rtol"), _size(atol, "atol"))
+    if rtol is not None or atol is not None:
+        raise ValueError("give a comparison or tolerances, and not both")
     if isinstance(compare, Mapping):
         unknown = set(compare) - {"rtol", "atol"}
         if unknown:
@@ -262,13 +320,16 @@ def comparison(compare: Any, rtol: float | None = None, atol: float | None = Non
         return comparison(None, compare.get("rtol"), compare.get("atol"))
     if not callable(compare):
         raise TypeError(f"{shown(compare)} cannot compare anything: it is not callable")
-    return cast("Comparison", compare)
+    return cast("Callable[[Any, Any], Any]", compare)
 
 
 def _size(value: Any, name: str) -> float | None:
     if value is None:
         return None
-    size = float(value)
+    try:
+        size = float(value)
+    except (TypeError, ValueError):
+        size = -1.0
     if not 0 <= size < float("inf"):
-        raise ValueError(f"{name} must be a number of 0 or more, not {value!r}")
+        raise ValueError(f"{name} must be a number of 0 or more, not {shown(value)}")
     return size

@@ -41,7 +41,7 @@ def ran(site):
 
 
 def environment(site, **more):
-    path = os.pathsep.join([str(site.folder), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join(filter(None, [str(site.folder), os.environ.get("PYTHONPATH")]))
     return {**os.environ, "PYTHONPATH": path, "PYTHONUTF8": "1", **more}
 
 

@@ -81,7 +81,7 @@ class Place:
 
     def run(self, *arguments, env=None):
         """The finished command line; it must neither hang nor show a traceback."""
-        path = os.pathsep.join([str(self.folder), os.environ.get("PYTHONPATH", "")])
+        path = os.pathsep.join(filter(None, [str(self.folder), os.environ.get("PYTHONPATH")]))
         done = subprocess.run(
             [sys.executable, "-m", "backstack", *arguments],
             capture_output=True,
@@ -765,7 +765,7 @@ def test_a_host_is_found_by_module_by_place_by_package_and_by_what_it_declares(p
 
 
 def test_an_unknown_name_in_the_variable_does_not_break_the_import_of_a_host(place):
-    path = os.pathsep.join([str(place.folder), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join(filter(None, [str(place.folder), os.environ.get("PYTHONPATH")]))
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", "import host; print(host.compute.__name__)"],
         capture_output=True,
@@ -785,7 +785,7 @@ time.sleep(1000)
 """
     place.install("b", source)
     pid_file = place.folder / "b_adapter.pid"
-    path = os.pathsep.join([str(place.folder), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join(filter(None, [str(place.folder), os.environ.get("PYTHONPATH")]))
     process = subprocess.Popen(
         [sys.executable, "-m", "backstack", "doctor", "host"],
         env={**os.environ, "PYTHONPATH": path},
@@ -930,7 +930,7 @@ def test_json_py_in_the_working_directory_is_not_run(place, tmp_path):
     cwd = tmp_path / "cwd"
     cwd.mkdir()
     (cwd / "json.py").write_text("open('ran', 'w'); raise SystemExit")
-    path = os.pathsep.join([str(place.folder), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join(filter(None, [str(place.folder), os.environ.get("PYTHONPATH")]))
     done = subprocess.run(
         [sys.executable, "-P", "-m", "backstack", "doctor", "host"],
         cwd=cwd, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path},
@@ -955,7 +955,7 @@ def test_an_argument_keeps_its_type(place, value):
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
 def test_odd_text_is_printed_on_any_output(place, encoding):
     place.install("b", r"name = 'b'" + "\n" + r"raise ValueError('h\xe9 \udcff')" + "\n")
-    path = os.pathsep.join([str(place.folder), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join(filter(None, [str(place.folder), os.environ.get("PYTHONPATH")]))
     env = {**os.environ, "PYTHONPATH": path, "PYTHONIOENCODING": encoding}
     for arguments in (["doctor", "host"], ["explain", "host.compute", "--backend", "b"]):
         done = subprocess.run(
@@ -967,7 +967,7 @@ def test_odd_text_is_printed_on_any_output(place, encoding):
 
 
 def test_a_reader_that_has_enough_is_no_error(place):
-    path = os.pathsep.join([str(place.folder), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join(filter(None, [str(place.folder), os.environ.get("PYTHONPATH")]))
     process = subprocess.Popen(
         [sys.executable, "-m", "backstack", "list"],
         env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -1037,7 +1037,7 @@ def test_interrupting_shows_no_traceback(place):
             "time.sleep(100)"
         ),
     )
-    path = os.pathsep.join([str(place.folder), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join(filter(None, [str(place.folder), os.environ.get("PYTHONPATH")]))
     p = subprocess.Popen(
         [sys.executable, "-m", "backstack", "doctor", "host"],
         stdout=subprocess.PIPE,

@@ -130,8 +130,8 @@ def build(site, tmp_path):
             "numpydoc_show_class_members = False\n"
             f"backstack_dispatchers = {list(dispatchers)!r}\n" + textwrap.dedent(settings)
         )
-        path = os.pathsep.join([str(site.folder), os.environ.get("PYTHONPATH", "")])
-        command = ["-m", "sphinx", "-W", "--keep-going", "-q", "-E", "-b", "html", "."]
+        path = os.pathsep.join(filter(None, [str(site.folder), os.environ.get("PYTHONPATH")]))
+        command = ["-m", "sphinx", "-W", "--keep-going", "-q", "-N", "-E", "-b", "html", "."]
         done = subprocess.run(
             [sys.executable, *command, str(tmp_path / "html")],
             cwd=source,
