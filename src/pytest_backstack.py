@@ -34,7 +34,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers",
         "dispatch_differs(backend, reason): this test is expected to fail on that backend",
     )
-    if config.getoption("dispatch_to"):
+    if config.getoption("dispatch_to") is not None:
         from backstack.testing._dispatching import Dispatching
 
         config.pluginmanager.register(Dispatching(config), "backstack-dispatching")

@@ -64,9 +64,14 @@ class CallRecord:
         self.where = {"scope": place, "variable": origin.detail}.get(origin.kind)
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """What was in force, as a tuple also of one name."""
+        return (self.chosen,) if isinstance(self.chosen, str) else self.chosen
+
+    @property
     def fell_back(self) -> bool:
         """Whether the host's own implementation ran though nobody had chosen it."""
-        return self.ran_on == CPU and CPU not in _names(self.chosen)
+        return self.ran_on == CPU and CPU not in self.names
 
     def as_dict(self) -> dict[str, Any]:
         """The same as a dictionary, for JSON.
@@ -92,7 +97,3 @@ def chosen_by(kind: Kind, where: str | None, keyword: str) -> str:
         return f"a 'with' scope entered at {where}" if where else str(Origin("scope"))
     detail = keyword if kind == "call" else where or ""
     return str(Origin(kind, detail))
-
-
-def _names(chosen: str | tuple[str, ...]) -> tuple[str, ...]:
-    return (chosen,) if isinstance(chosen, str) else chosen

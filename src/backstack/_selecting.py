@@ -50,7 +50,7 @@ class Selector:
     def for_call(self, label: object, keyword: str) -> Selection:
         """What one call asked for."""
         origin = Origin("call", keyword)
-        return self.select((self._name(label, origin),), origin)
+        return self.select((self.name(label, origin),), origin)
 
     def for_scope(self, labels: tuple[object, ...]) -> Selection:
         """What a ``with host.backend(...)`` asks for, on entry."""
@@ -81,7 +81,7 @@ class Selector:
     def adapter(self, name: object) -> Any:
         """The adapter that a name stands for; None for the host, and for what is not there."""
         origin = Origin("query", "get_backend")
-        label = self._name(name, origin)
+        label = self.name(name, origin)
         backend = self.registry.lookup(label)
         if backend is None:
             return None
@@ -91,7 +91,7 @@ class Selector:
 
     def resolve_name(self, name: object) -> str | None:
         """The canonical name of any label; None if nobody has it."""
-        label = self._name(name, Origin("query", "resolve_name"))
+        label = self.name(name, Origin("query", "resolve_name"))
         if label == CPU:
             return CPU
         backend = self.registry.lookup(label)
@@ -99,7 +99,8 @@ class Selector:
             return backend.name or backend.shown
         return self.registry.config.trusted_labels.get(label)
 
-    def _name(self, name: object, origin: Origin) -> str:
+    def name(self, name: object, origin: Origin) -> str:
+        """A name as somebody gave it; `BackendNameError` for what is none."""
         if isinstance(name, str) and name:
             return plain(name)
         raise messages.bad_selector(self.registry.config, name, origin)

@@ -206,7 +206,8 @@ def _of_function(backend: Backend, route: Route) -> Iterator[Finding]:
         return
     if plan is None:
         return
-    if calls_back(plan.implementation, route.public(), route.keyword):
+    is_host = plan.implementation is route.host  # which may well call itself
+    if not is_host and calls_back(plan.implementation, route.public(), route.keyword):
         yield Finding(
             "error",
             "recursion",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _UNKNOWN = "?: only running code of the backend can tell."
+_LEFT, _CENTER = 'style="text-align: left"', 'style="text-align: center"'
 _COLORS = {True: "rgba(0, 160, 90, .3)", None: "rgba(200, 150, 0, .3)", False: "transparent"}
 
 
@@ -225,19 +226,22 @@ class Coverage:
     def _repr_html_(self) -> str:
         if not self._cells:
             return f"<p>{self._nothing}</p>"
-        head = "".join(f"<th>{escape(name)}</th>" for name in ("function", *self.backends))
-        totals = "".join(f"<td>{self._total(backend)}</td>" for backend in self.backends)
-        rows = [self._html_row(function) for function in self.functions]
+        names = "".join(f'<th scope="col" {_CENTER}>{escape(name)}</th>' for name in self.backends)
+        head = f'<tr><th scope="col" {_LEFT}>function</th>{names}</tr>'
+        totals = "".join(f"<td {_CENTER}>{self._total(backend)}</td>" for backend in self.backends)
+        rows = "".join(map(self._html_row, self.functions))
+        body = f"{rows}<tr><td></td>{totals}</tr>"
         note = f"<p>{_UNKNOWN}</p>" if self._partly_unknown else ""
-        return f"<table><tr>{head}</tr>{''.join(rows)}<tr><td></td>{totals}</tr></table>{note}"
+        return f"<table><thead>{head}</thead><tbody>{body}</tbody></table>{note}"
 
     def _html_row(self, function: str) -> str:
         cells = [
-            f'<td style="background: {_COLORS[cell.implemented]}">{escape(str(cell))}</td>'
+            f'<td style="text-align: center; background: {_COLORS[cell.implemented]}">'
+            f"{escape(str(cell))}</td>"
             for cell in (self._cells[function, backend] for backend in self.backends)
         ]
-        left = 'style="text-align: left"'
-        return f"<tr><td {left}>{escape(function)}</td>{''.join(cells)}</tr>"
+        name = f'<th scope="row" {_LEFT}>{escape(function)}</th>'
+        return f"<tr>{name}{''.join(cells)}</tr>"
 
 
 def make_coverage(registry: Registry, routes: Iterable[Route]) -> Coverage:

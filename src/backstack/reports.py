@@ -10,7 +10,8 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from ._records import BackendRecord
 
 _WIDTH = 88  # characters, of texts that are wrapped
-_LEFT = 'style="text-align: left"'
+_LEFT = 'style="text-align: left; vertical-align: top"'
+_RIGHT = 'style="text-align: right; vertical-align: top"'
 
 
 class Record(Protocol):
@@ -133,9 +134,18 @@ def render_html(
 ) -> str:
     """The same as an HTML table."""
     head, *body = _cells(columns, rows)
+    numbers = {columns[i] for i in range(len(columns)) if _are_numbers(row[i] for row in rows)}
+    styles = [_RIGHT if name in numbers else _LEFT for name in head]
     more = f'<tr><td colspan="{len(head)}" {_LEFT}>... {{}} more ...</td></tr>'
-    lines = _with_gap([_html_row(row, "td") for row in body], gap, more)
-    return "\n".join(["<table>", _html_row(head, "th"), *lines, "</table>"])
+    lines = _with_gap([_html_row(row, styles, "td") for row in body], gap, more)
+    title = _html_row(head, styles, 'th scope="col"')
+    parts = ["<table>", f"<thead>{title}</thead>", "<tbody>", *lines, "</tbody>", "</table>"]
+    return "\n".join(parts)
+
+
+def _are_numbers(values: Iterable[Any]) -> bool:
+    there = [value for value in values if value is not None]
+    return bool(there) and all(type(value) in (int, float) for value in there)
 
 
 def render_markdown(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
@@ -166,7 +176,7 @@ def render_facts(headline: str, facts: Iterable[tuple[str, str]]) -> str:
 def render_facts_html(headline: str, facts: Iterable[tuple[str, str]]) -> str:
     """The same as HTML."""
     rows = [
-        f"<tr><th {_LEFT}>{escape(name)}</th><td {_LEFT}>{escape(text)}</td></tr>"
+        f'<tr><th scope="row" {_LEFT}>{escape(name)}</th><td {_LEFT}>{escape(text)}</td></tr>'
         for name, text in facts
     ]
     return "\n".join([f"<p><strong>{escape(headline)}</strong></p>", "<table>", *rows, "</table>"])
@@ -178,8 +188,11 @@ def _with_gap(lines: list[str], gap: Gap | None, more: str) -> list[str]:
     return [*lines[: gap.after], more.format(f"{gap.left_out:,}"), *lines[gap.after :]]
 
 
-def _html_row(cells: Sequence[str], tag: str) -> str:
-    inner = "".join(f"<{tag} {_LEFT}>{escape(cell)}</{tag}>" for cell in cells)
+def _html_row(cells: Sequence[str], styles: Sequence[str], tag: str) -> str:
+    name = tag.partition(" ")[0]
+    inner = "".join(
+        f"<{tag} {style}>{escape(cell)}</{name}>" for cell, style in zip(cells, styles, strict=True)
+    )
     return f"<tr>{inner}</tr>"
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import inspect
+import sys
 import unittest
 from collections.abc import Callable, Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
 
 from .._names import did_you_mean, shown
+from .._records import MISSING
 from ..dispatcher import BackendDispatcher
 
 PASSED = "PASSED"
@@ -85,14 +89,14 @@ def run_conformance(
     results: dict[str, str] = {}
     failures: list[tuple[str, BaseException]] = []
     for name in chosen:
-        if not _implements(adapter, name):
-            results[name] = f"SKIPPED ({backend_name!r} does not implement {name}())"
-            continue
         try:
-            skipped = _run(tests[name], backend_name, dispatcher)
-        except (KeyboardInterrupt, SystemExit, GeneratorExit):
-            raise
+            if _implements(adapter, name):
+                skipped = _run(tests[name], backend_name, dispatcher)
+            else:
+                skipped = f"{backend_name!r} does not implement {name}()"
         except BaseException as error:  # pytest's own failures are no `Exception`
+            if not _is_failure(error):
+                raise
             results[name] = f"FAILED: {_in_words(error)}"
             failures.append((name, error))
         else:
@@ -145,7 +149,8 @@ def _implements(adapter: Any, name: str) -> bool:
     listed = getattr(adapter, "__all__", None)
     if listed is not None and name not in listed:
         return False
-    return getattr(adapter, name, None) is not None
+    # What is listed and not there is no gap, but a mistake that the test is to meet.
+    return getattr(adapter, name, None if listed is None else MISSING) is not None
 
 
 def _run(test: Any, name: str, dispatcher: BackendDispatcher | None) -> str | None:
@@ -170,23 +175,45 @@ def _run(test: Any, name: str, dispatcher: BackendDispatcher | None) -> str | No
 
 def _finish(result: Any) -> None:
     """Run what the test has only begun; nothing of it would be tested otherwise."""
-    if inspect.iscoroutine(result):
-        asyncio.run(_awaited(result))
+    if inspect.isawaitable(result):
+        _run_awaitable(result)
     elif inspect.isgenerator(result) or inspect.isasyncgen(result):
         raise AssertionError("the test is a generator, of which nothing ran")
 
 
-async def _awaited(coroutine: Any) -> None:
-    await coroutine
+def _run_awaitable(awaitable: Any) -> None:
+    async def awaited() -> None:
+        await awaitable
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        asyncio.run(awaited())
+        return
+    # In a notebook, where a loop is running here already.
+    context = contextvars.copy_context()
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(context.run, asyncio.run, awaited()).result()
 
 
 def _reason_to_skip(error: BaseException) -> str | None:
     """What a test says that skips itself, in the ways of unittest and of pytest."""
-    if isinstance(error, unittest.SkipTest):
-        return str(error) or "no reason given"
-    if type(error).__module__ == "_pytest.outcomes" and type(error).__name__ == "Skipped":
+    if isinstance(error, (unittest.SkipTest, *_of_pytest("Skipped"))):
         return str(error) or "no reason given"
     return None
+
+
+def _is_failure(error: BaseException) -> bool:
+    """Whether it is a test's failure, and not somebody's wish to end everything."""
+    if isinstance(error, _of_pytest("Exit")):
+        return False
+    return isinstance(error, (Exception, *_of_pytest("OutcomeException")))
+
+
+def _of_pytest(name: str) -> tuple[type[BaseException], ...]:
+    """An exception of pytest's, if that is imported."""
+    found = getattr(sys.modules.get("_pytest.outcomes"), name, None)
+    return () if found is None else (found,)
 
 
 def _in_words(error: BaseException) -> str:

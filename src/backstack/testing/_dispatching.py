@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import tomllib
+import warnings
 from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,11 @@ from ..reports import render_text
 from ._loopback import Loopback, loopback
 
 #: What is told of a function: how often it ran on a backend that was asked for, fell back to
-#: the host, was taken back to the host by the tests, and did not run at all.
-COLUMNS = ("on the backend", "fell back", "on the host", "not run")
+#: the host, was taken to the host or to another backend by the tests, and did not run at all.
+COLUMNS = ("on the backend", "fell back", "on the host", "elsewhere", "not run")
+
+
+_PROBLEM = pytest.StashKey[str]()
 
 
 def load_dispatcher(config: pytest.Config) -> BackendDispatcher:
@@ -36,24 +40,26 @@ def load_dispatcher(config: pytest.Config) -> BackendDispatcher:
         )
     try:
         found = resolve_name(place)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise pytest.UsageError(f"dispatcher = {place!r} cannot be found: {error}") from error
+    except Exception as error:  # the host's import may raise anything
+        told = f"{type(error).__name__}: {error}"
+        raise pytest.UsageError(f"dispatcher = {place!r} cannot be found: {told}") from error
     if not isinstance(found, BackendDispatcher):
         raise pytest.UsageError(f"dispatcher = {place!r} is no BackendDispatcher: {found!r}")
     return found
 
 
-@contextmanager
+@contextlib.contextmanager
 def selected(
     dispatcher: BackendDispatcher, names: tuple[str, ...], on_missing: str | None
 ) -> Generator[None, None, None]:
     """Choose for the whole process, so for every thread; afterwards it is as it was."""
     settings, process = dispatcher.settings, dispatcher._stack.process
     before, policy = process.setting, settings.on_missing
-    settings.process_backend = names
-    if on_missing is not None:
-        settings.on_missing = on_missing
     try:
+        if on_missing is not None:
+            settings.on_missing = on_missing
+        # Not by way of the settings, which warn where a scope still wins.
+        process.assign(dispatcher._selector.for_setting(names))
         yield
     finally:
         settings.on_missing = policy
@@ -70,7 +76,10 @@ class Dispatching(Observer):
         self._names = tuple(name.strip() for name in given if name.strip())
         self._strict = bool(config.getoption("dispatch_strict"))
         self._differs = _expected(config)
+        self._canonical: set[str] = set()
         self._calls: list[CallRecord] = []
+        self._looked_at = 0
+        self._problem: str | None = None
         self._told = Told()
         if not self._names:
             raise pytest.UsageError("--dispatch-to takes the name of a backend")
@@ -82,60 +91,96 @@ class Dispatching(Observer):
         """Make the backend ready, so that a mistake is told once and not by every test."""
         if Loopback.name in self._names and self._dispatcher.resolve_name(Loopback.name) is None:
             self._dispatcher.register(loopback(self._dispatcher))
-        try:
-            with self._dispatcher.backend(*self._names):
-                pass
-        except errors.BackendError as error:
-            raise pytest.UsageError(f"--dispatch-to: {error}") from error
+        with warnings.catch_warnings():  # of what was asked for by name
+            warnings.simplefilter("ignore", errors.BackstackWarning)
+            try:
+                with self._dispatcher.backend(*self._names):
+                    pass
+            except errors.BackendError as error:
+                told = "\n".join([str(error), *getattr(error, "__notes__", ())])
+                raise pytest.UsageError(f"--dispatch-to: {told}") from error
+            for name in self._names[1:]:
+                with contextlib.suppress(errors.BackendError):
+                    self._dispatcher.get_backend(name)
+        self._canonical = {self._dispatcher.resolve_name(name) or name for name in self._names}
         self._dispatcher._stack.process.observe(self)
 
     def begin(self, record: CallRecord) -> None:
         """Keep the record of a call, whichever thread makes it."""
         self._calls.append(record)
 
-    @pytest.hookimpl(trylast=True)
+    @pytest.hookimpl(tryfirst=True)  # before any test is deselected
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Expect the tests to fail that are listed or marked as differing on this backend."""
-        canonical = {self._dispatcher.resolve_name(name) or name for name in self._names}
+        listed = {key: reason for key, reason in self._differs.items() if self._means(key[0])}
         used: set[tuple[str, str]] = set()
         for item in items:
-            for (backend, pattern), reason in self._differs.items():
-                if self._means(backend, canonical) and _matches(pattern, item.nodeid):
-                    used.add((backend, pattern))
-                    item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
-            for mark in item.iter_markers("dispatch_differs"):
-                backend, reason = _marked(mark, item)
-                if self._means(backend, canonical):
-                    item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
-        self._told.unused += [
-            f"{pattern} ({backend})"
-            for backend, pattern in self._differs
-            if self._means(backend, canonical) and (backend, pattern) not in used
-        ]
+            for key, reason in listed.items():
+                if _matches(key[1], item.nodeid):
+                    used.add(key)
+                    _expect_failure(item, reason)
+            for mark in list(item.iter_markers("dispatch_differs")):
+                problem = _mistake(mark)
+                if problem is not None and hasattr(self._config, "workerinput"):
+                    item.stash[_PROBLEM] = problem  # a worker cannot end the session in words
+                elif problem is not None:
+                    raise pytest.UsageError(f"{item.nodeid}: {problem}")
+                elif self._means(_values(mark)["backend"]):
+                    _expect_failure(item, _values(mark)["reason"])
+        self._told.unused += [f"{pattern} ({name})" for name, pattern in listed.keys() - used]
 
-    def _means(self, backend: str, canonical: set[str]) -> bool:
-        return (self._dispatcher.resolve_name(backend) or backend) in canonical
+    def _means(self, backend: str) -> bool:
+        return (self._dispatcher.resolve_name(backend) or backend) in self._canonical
 
     # -- one test --------------------------------------------------------------------------
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self) -> Generator[None, Any, Any]:
         """Put the backend in force for a test with all its fixtures."""
-        self._calls = []
-        with selected(self._dispatcher, self._names, "host"):
+        self._calls, self._looked_at, self._problem = [], 0, None
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(selected(self._dispatcher, self._names, "host"))
+            except errors.BackendError as error:  # an earlier test has left something behind
+                self._problem = str(error)
             result = yield
-        self._told.count(self._calls)
-        self._calls = []
+        self._told.count(self._calls, self._canonical - {CPU} or {CPU})
         return result
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Fail a test that cannot run on the backend, or is marked wrongly."""
+        problem = self._problem or item.stash.get(_PROBLEM, None)
+        if problem is not None:
+            pytest.fail(problem, pytrace=False)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self) -> Generator[None, Any, Any]:
-        """Fail a test that fell back, if that is not to pass."""
+        """Fail a test that fell back, if that is not to pass; its fixtures count."""
+        try:
+            result = yield
+        except BaseException:  # it has a reason of its own
+            self._looked_at = len(self._calls)
+            raise
+        self._forbid_falling_back()
+        return result
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_teardown(self) -> Generator[None, Any, Any]:
+        """Fail a teardown that fell back, if that is not to pass."""
         result = yield
-        fallen = {call.reason or call.function: None for call in self._calls if call.fell_back}
+        self._forbid_falling_back()
+        return result
+
+    def _forbid_falling_back(self) -> None:
+        new, self._looked_at = self._calls[self._looked_at :], len(self._calls)
+        fallen = {
+            call.reason or call.function: None
+            for call in new
+            if call.fell_back and not self._canonical.isdisjoint(call.names)
+        }
         if self._strict and fallen:
             pytest.fail(f"fell back to the host: {'; '.join(fallen)}", pytrace=False)
-        return result
 
     # -- what it came to -------------------------------------------------------------------
 
@@ -154,8 +199,13 @@ class Dispatching(Observer):
         workeroutput = getattr(self._config, "workeroutput", None)
         if workeroutput is not None:
             workeroutput["backstack"] = self._told.as_dict()
-        elif self._strict and session.exitstatus == pytest.ExitCode.OK and self._told.nothing_ran:
+        elif self._proves_nothing(session):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _proves_nothing(self, session: pytest.Session) -> bool:
+        """Whether all is well only since nothing ran on the backend."""
+        well = session.exitstatus == pytest.ExitCode.OK and not self._config.option.collectonly
+        return self._strict and well and self._told.nothing_ran
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Show what ran where."""
@@ -176,16 +226,19 @@ class Told:
         self.counts: dict[str, list[int]] = {}
         self.unused: list[str] = []
 
-    def count(self, calls: list[CallRecord]) -> None:
-        """Add the calls of one test."""
+    def count(self, calls: list[CallRecord], backends: set[str]) -> None:
+        """Add the calls of one test that is to run on these backends."""
         for call in calls:
             if call.ran_on is None:
-                column = 3
-            elif call.ran_on != CPU:
-                column = 0
+                column = "not run"
+            elif call.fell_back:
+                column = "fell back"
+            elif call.ran_on in backends:
+                column = "on the backend"
             else:
-                column = 1 if call.fell_back else 2
-            self.counts.setdefault(call.function, [0] * len(COLUMNS))[column] += 1
+                column = "on the host" if call.ran_on == CPU else "elsewhere"
+            counts = self.counts.setdefault(call.function, [0] * len(COLUMNS))
+            counts[COLUMNS.index(column)] += 1
 
     def as_dict(self) -> dict[str, Any]:
         """The same for another process."""
@@ -234,7 +287,7 @@ def _expected(config: pytest.Config) -> dict[tuple[str, str], str]:
     found: dict[tuple[str, str], str] = {}
     for backend, tests in tables.items():
         for pattern, reason in tests.items() if isinstance(tests, dict) else [("", None)]:
-            if not isinstance(reason, str) or not reason.strip():
+            if not backend or not isinstance(reason, str) or not reason.strip():
                 raise pytest.UsageError(
                     f'{name}: write [BACKEND] and below it "TEST" = "reason", not '
                     f"{backend!r}, {pattern!r}"
@@ -249,12 +302,25 @@ def _matches(pattern: str, test: str) -> bool:
     return bool(re.fullmatch(expression, test) or re.fullmatch(expression, test.partition("[")[0]))
 
 
-def _marked(mark: pytest.Mark, item: pytest.Item) -> tuple[str, str]:
-    values = dict(zip(("backend", "reason"), mark.args, strict=False), **mark.kwargs)
-    backend, reason = values.get("backend"), values.get("reason")
-    if set(values) != {"backend", "reason"} or not (isinstance(backend, str) and reason):
-        odd = next((did_you_mean(name, ("backend", "reason")) for name in values), "")
-        raise pytest.UsageError(
-            f"{item.nodeid}: write dispatch_differs(backend, reason='why').{odd}"
-        )
-    return backend, str(reason)
+def _expect_failure(item: pytest.Item, reason: str) -> None:
+    # In front of others: the first mark counts.
+    item.add_marker(pytest.mark.xfail(reason=reason, strict=True), append=False)
+
+
+_FIELDS = ("backend", "reason")
+
+
+def _values(mark: pytest.Mark) -> dict[str, Any]:
+    return {**dict(zip(_FIELDS, mark.args, strict=False)), **mark.kwargs}
+
+
+def _mistake(mark: pytest.Mark) -> str | None:
+    """What is wrong with a ``dispatch_differs`` marker."""
+    values = _values(mark)
+    texts = all(isinstance(value, str) and value.strip() for value in values.values())
+    count = len(mark.args) + len(mark.kwargs)
+    if set(values) == set(_FIELDS) and count == len(_FIELDS) and texts:
+        return None
+    odd = [name for name in values if name not in _FIELDS]
+    hint = did_you_mean(odd[0], _FIELDS) if odd else ""
+    return f"write dispatch_differs(backend, reason='why').{hint}"
