@@ -1624,3 +1624,16 @@ def test_a_worker_that_crashes_does_not_break_the_table(project):
     )
     assert result.status == 1
     assert result.section
+
+
+@pytest.mark.parametrize("warnings", ["error", "default"])
+def test_a_preference_that_fails_to_load_with_warnings_as_errors(project, warnings):
+    project.configure(f"filterwarnings = {warnings}")
+    result = project.run(
+        WHERE + "    def test_b(): host.where()\n    def test_c(): host.where()\n",
+        "--dispatch-to=broken,fast",
+    )
+    assert result.status in (0, 4), result
+    assert result.text.count("Passed over for the next preference") <= 2, (
+        result
+    )  # not for every test
