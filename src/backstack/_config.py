@@ -4,12 +4,15 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from types import EllipsisType, MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from ._names import did_you_mean, label_problem, normalize_distribution
 
-ON_MISSING = ("warn", "host", "error")
-TRUST = ("warn", "require")  # from the loosest to the strictest
+OnMissing = Literal["warn", "host", "error"]
+Trust = Literal["warn", "require"]
+
+ON_MISSING: tuple[OnMissing, ...] = ("warn", "host", "error")
+TRUST: tuple[Trust, ...] = ("warn", "require")  # from the loosest to the strictest
 
 #: Each list-valued field, the other names that it goes by, and those that take one string.
 _LISTS = {

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Mapping
 from inspect import getattr_static
 from types import FunctionType, MappingProxyType, ModuleType
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from ._names import ADAPTER_FIELDS
 from ._warn import Once
@@ -50,6 +50,8 @@ class Declaration(NamedTuple):
 
 
 UNREADABLE = Declaration()
+
+State = Literal["found", "loaded", "failed", "refused", "unavailable"]
 
 
 class Provider(NamedTuple):
@@ -140,7 +142,7 @@ class Backend:
         return str(self.provider) if self.provider else "an adapter registered by hand"
 
     @property
-    def state(self) -> str:
+    def state(self) -> State:
         """Found, loaded, failed, refused or unavailable."""
         if self.refusal or self.shadowed:
             return "refused"
@@ -243,7 +245,7 @@ class BackendRecord(NamedTuple):
     distribution: str | None
     version: str | None
     trusted: bool
-    state: str
+    state: State
     reason: str | None
 
     def as_dict(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from . import errors
 from ._bodies import Kind, kind_of, wrap
+from ._config import OnMissing
 from ._scopes import Scope
 
 if TYPE_CHECKING:
@@ -45,13 +46,13 @@ class Choice:
         dispatcher: BackendDispatcher | str,
         host: str,
         names: tuple[str, ...],
-        on_missing: str,
+        on_missing: OnMissing,
         pid: int,
     ) -> None:
         self._dispatcher = dispatcher
         self.host = host
         self.names = names
-        self.on_missing = on_missing
+        self.on_missing: OnMissing = on_missing
         self._pid = pid
 
     @property
@@ -170,7 +171,7 @@ class Bound(Generic[P, R]):
         return names[0] if len(names) == 1 else names
 
     @property
-    def on_missing(self) -> str:
+    def on_missing(self) -> OnMissing:
         """The policy that it carries."""
         return self._choice.on_missing
 

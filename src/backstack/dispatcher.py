@@ -5,11 +5,20 @@ import sys
 import weakref
 from collections.abc import Callable, Mapping
 from types import EllipsisType, MappingProxyType
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast, overload
 
 from . import _messages as messages
 from ._choices import Origin, Selection
-from ._config import ON_MISSING, Config, check_keyword, check_option, make_config, variable_labels
+from ._config import (
+    ON_MISSING,
+    Config,
+    OnMissing,
+    Trust,
+    check_keyword,
+    check_option,
+    make_config,
+    variable_labels,
+)
 from ._function_checks import check_host
 from ._names import CPU
 from ._proxies import make_proxy
@@ -28,7 +37,7 @@ if TYPE_CHECKING:
     from .explaining import Call, Explanation
     from .reports import BackendTable
     from .tracing import Trace
-    from .verifying import Compare, Comparison
+    from .verifying import Compare, Comparison, OnMismatch
 
 F = TypeVar("F", bound=Callable[..., Any])
 C = TypeVar("C", bound=type)
@@ -93,8 +102,8 @@ class BackendDispatcher:
         host_name: str,
         trusted_backends: Mapping[str, Mapping[str, Any]] | None = None,
         reserved_backends: Mapping[str, str] | None = None,
-        on_missing: str = "warn",
-        trust: str = "warn",
+        on_missing: OnMissing = "warn",
+        trust: Trust = "warn",
         keyword: str = "backend",
         env_var: str | EllipsisType | None = ...,
     ) -> None:
@@ -380,7 +389,7 @@ class BackendDispatcher:
         """What holds in the whole process."""
         return self._settings
 
-    def backend(self, *names: str, on_missing: str | None = None) -> Scope:
+    def backend(self, *names: str, on_missing: OnMissing | None = None) -> Scope:
         """A scope in which calls run on a backend: a context manager and a decorator.
 
         Parameters
@@ -557,8 +566,8 @@ class BackendDispatcher:
         self,
         *names: str,
         compare: "Compare" = None,
-        on_mismatch: str = "warn",
-        on_missing: str | None = None,
+        on_mismatch: "OnMismatch" = "warn",
+        on_missing: OnMissing | None = None,
     ) -> Scope:
         """A scope in which each call runs on the host too, and the results are compared.
 
@@ -735,7 +744,7 @@ class BackendDispatcher:
 
         return BoundExecutor(pool, self.bind)
 
-    def worker_plugin(self, *names: str, on_missing: str | None = None) -> Any:
+    def worker_plugin(self, *names: str, on_missing: OnMissing | None = None) -> Any:
         """A plugin that chooses for every worker of a Dask cluster, present and future.
 
         Parameters
@@ -769,12 +778,12 @@ class BackendDispatcher:
             check_option(on_missing, ON_MISSING, "on_missing")
         return BackendPlugin(self._choice(names, on_missing))
 
-    def _choice(self, names: tuple[str, ...] = (), on_missing: str | None = None) -> "Choice":
+    def _choice(self, names: tuple[str, ...] = (), on_missing: OnMissing | None = None) -> "Choice":
         from .binding import Choice
 
         current = self._settings.backend
         chosen = names or ((current,) if isinstance(current, str) else current)
-        policy = on_missing or self._stack.on_missing()
+        policy = on_missing or cast("OnMissing", self._stack.on_missing())
         return Choice(self, self._config.host, tuple(chosen), policy, os.getpid())
 
     def _route(self, function: Any) -> Route | None:

@@ -1,11 +1,11 @@
 """The process-wide settings of one host."""
 
 import inspect
-from typing import Any
+from typing import Any, cast
 
 from . import errors
 from ._choices import Selection
-from ._config import ON_MISSING, check_option
+from ._config import ON_MISSING, OnMissing, Trust, check_option
 from ._names import CPU
 from ._scopes import Scope
 from ._selecting import Selector
@@ -87,7 +87,7 @@ class Settings:
         return names[0] if len(names) == 1 else names
 
     @property
-    def on_missing(self) -> str:
+    def on_missing(self) -> OnMissing:
         """What happens where a backend lacks a function, unless a scope says otherwise.
 
         ``"warn"``: the host's own runs, with one warning; ``"host"``: it runs silently;
@@ -98,14 +98,14 @@ class Settings:
         ValueError
             On assignment, for another value.
         """
-        return self._stack.process.on_missing
+        return cast("OnMissing", self._stack.process.on_missing)
 
     @on_missing.setter
-    def on_missing(self, value: str) -> None:
+    def on_missing(self, value: OnMissing) -> None:
         self._stack.process.on_missing = check_option(value, ON_MISSING, "on_missing")
 
     @property
-    def trust(self) -> str:
+    def trust(self) -> Trust:
         """What is demanded of backends: ``"warn"`` or ``"require"``.
 
         Under ``"require"`` only backends that the host lists may run. It can be tightened
@@ -116,10 +116,10 @@ class Settings:
         ValueError
             On assignment, for another value and for one that loosens.
         """
-        return self._registry.trust
+        return cast("Trust", self._registry.trust)
 
     @trust.setter
-    def trust(self, value: str) -> None:
+    def trust(self, value: Trust) -> None:
         self._registry.set_trust(value)
 
     def get_backend(self, name: str) -> Any:
@@ -136,7 +136,7 @@ class Settings:
         """
         return sorted({backend.shown for backend in self._registry.usable().values()})
 
-    def use_backend(self, *names: str, on_missing: str | None = None) -> Scope:
+    def use_backend(self, *names: str, on_missing: OnMissing | None = None) -> Scope:
         """A scope; see `BackendDispatcher.backend`."""
         return make_scope(self._stack, self._selector, names, on_missing)
 

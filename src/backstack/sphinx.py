@@ -35,7 +35,7 @@ from ._routes import Route
 from .coverage import Coverage
 from .dispatcher import BackendDispatcher
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 _YES, _UNKNOWN, _NO = "✓", "?", ""
 
@@ -55,7 +55,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """
     app.add_config_value("backstack_dispatchers", [], "env", types=[list, tuple])
     app.add_config_value("backstack_links", {}, "env", types=[dict])
-    app.add_directive("backstack-coverage", CoverageDirective)
+    app.add_directive("backstack-coverage", _CoverageDirective)
     app.connect("builder-inited", load_backends)
     app.connect("autodoc-process-docstring", add_backends)
     version = metadata.version("backstack")
@@ -69,7 +69,7 @@ def load_backends(app: Sphinx) -> None:
         dispatcher.discover()
         for record in dispatcher.backends():
             if record.state in ("failed", "refused"):
-                log.warning(
+                _log.warning(
                     "backend %r of %s is not shown: %s",
                     record.name,
                     dispatcher._config.host,
@@ -162,7 +162,7 @@ def _after_summary(lines: list[str]) -> int:
 # -- the table -----------------------------------------------------------------------------
 
 
-class CoverageDirective(SphinxDirective):
+class _CoverageDirective(SphinxDirective):
     """A table of functions and backends; its argument is where the dispatcher is."""
 
     required_arguments = 1

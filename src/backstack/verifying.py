@@ -8,7 +8,7 @@ import functools
 import inspect
 from collections.abc import Callable, Collection, Mapping
 from operator import methodcaller
-from typing import Any, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, cast
 
 from . import errors
 from ._comparing import IncomparableError, Tolerance, can_be_compared, described, difference
@@ -20,7 +20,8 @@ from ._scopes import Scope
 from ._stack import Own, Stack
 from ._warn import warn
 
-ON_MISMATCH = ("warn", "error")
+OnMismatch = Literal["warn", "error"]
+ON_MISMATCH: tuple[OnMismatch, ...] = ("warn", "error")
 
 #: Tolerances for the usual comparison, or what takes the host's result and the backend's. None and
 #: true are fine; false, a text that says what is different, and an `AssertionError` are not.

@@ -84,7 +84,7 @@ coverage.implemented("double")  # type: ignore[call-arg]  # pyright: ignore[repo
 
 bound = dispatcher.bind(double)
 assert_type(bound.backend, str | tuple[str, ...])
-assert_type(bound.on_missing, str)
+assert_type(bound.on_missing, Literal["warn", "host", "error"])
 assert_type(pickle.dumps(bound), bytes)
 dispatcher.bind(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 with ThreadPoolExecutor() as pool, dispatcher.executor(pool) as executor:

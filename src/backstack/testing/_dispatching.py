@@ -14,6 +14,7 @@ import pytest
 
 from .. import errors
 from .._call_records import CallRecord
+from .._config import OnMissing
 from .._names import CPU, did_you_mean
 from .._observers import Observer
 from ..dispatcher import BackendDispatcher
@@ -50,7 +51,7 @@ def load_dispatcher(config: pytest.Config) -> BackendDispatcher:
 
 @contextlib.contextmanager
 def selected(
-    dispatcher: BackendDispatcher, names: tuple[str, ...], on_missing: str | None
+    dispatcher: BackendDispatcher, names: tuple[str, ...], on_missing: OnMissing | None
 ) -> Generator[None, None, None]:
     """Choose for the whole process, so for every thread; afterwards it is as it was."""
     settings, process = dispatcher.settings, dispatcher._stack.process

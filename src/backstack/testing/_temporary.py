@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
+from .._config import OnMissing
 from .._registrations import Registration
 from ..dispatcher import BackendDispatcher
 from ._dispatching import selected
@@ -30,7 +31,7 @@ class TemporaryBackend:
         *,
         exclusive: bool = False,
         select: bool = True,
-        on_missing: str | None = None,
+        on_missing: OnMissing | None = None,
     ) -> Registration:
         """Register an adapter and choose it for the whole process.
 
