@@ -14,12 +14,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Val
 from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
 
+from ._comparing_arrays import (
+    DISTINCT,
+    Numbers,
+    compare_arrays,
+    compare_sparse,
+    imported_numpy,
+    path,
+    tell,
+)
 from ._names import shown
 
 _LEAST = 1e-5  # relative, whatever the precision: algorithms differ by more than rounding
 _MOST = 1_000  # differences that are looked at for the largest
 _SCALARS = (bool, int, float, complex, str, bytes, range, type(None))
-_DISTINCT = math.inf  # the size of a difference that no number tells
 
 _repr = reprlib.Repr()
 _repr.maxother = _repr.maxstring = 60
@@ -57,7 +65,7 @@ def difference(host: Any, backend: Any, tolerance: Tolerance, where: str = "resu
 
     `IncomparableError` if it does not as far as it is known, and part of it is not.
     """
-    comparing = _Comparing(tolerance)
+    comparing = Comparing(tolerance)
     comparing.todo.append((host, backend, where))
     comparing.run()
     if comparing.found:
@@ -88,7 +96,7 @@ def described(value: object) -> str:
         return f"<{type(value).__name__} object>"
 
 
-class _Comparing:
+class Comparing:
     """One comparison: what is still to be looked at, and what was found."""
 
     def __init__(self, tolerance: Tolerance) -> None:
@@ -107,7 +115,7 @@ class _Comparing:
                 self._seen[pair] = host, backend
                 self._compare(host, backend, where)
 
-    def differs(self, text: str, size: float = _DISTINCT) -> None:
+    def differs(self, text: str, size: float = DISTINCT) -> None:
         self.found.append((math.inf if math.isnan(size) else size, text))
 
     def parts(self, parts: Iterable[tuple[Any, Any, str]]) -> None:
@@ -124,18 +132,18 @@ class _Comparing:
                 else:
                     self.kinds_differ(host, backend, where)
                 return
+        self.objects(host, backend, where)
+
+    def objects(self, host: Any, backend: Any, where: str) -> None:
+        """Look at two objects of which nothing is known."""
         _compare_objects(self, host, backend, where)
 
     def shapes_differ(self, host: object, backend: object, where: str) -> None:
-        self.differs(f"{_path(where)} has shape {host} on the host, {backend} on the backend")
+        self.differs(f"{path(where)} has shape {host} on the host, {backend} on the backend")
 
     def kinds_differ(self, host: Any, backend: Any, where: str) -> None:
         kinds = f"{_kind(host)} on the host, {_kind(backend)} on the backend"
-        self.differs(f"{_path(where)} is {kinds}")
-
-
-def _path(where: str) -> str:
-    return where if len(where) <= 200 else f"{where[:100]} ... {where[-90:]}"
+        self.differs(f"{path(where)} is {kinds}")
 
 
 def _kind(value: object) -> str:
@@ -187,210 +195,10 @@ def _is_exception(value: object) -> bool:
     return isinstance(value, BaseException)
 
 
-# -- arrays ---------------------------------------------------------------------------------
-
-
-class _Numbers(NamedTuple):
-    """Two arrays of numbers, of the same shape, and how their places are called."""
-
-    host: Any
-    backend: Any
-    where: str
-    place: Callable[[tuple[int, ...]], tuple[int, ...]] = tuple
-
-
-def _compare_whole(comparing: _Comparing, host: int, backend: int, where: str) -> None:
-    """Two Python integers, of any size."""
-    if host != backend:
-        text = f"{_path(where)}: it differs; the largest difference is {abs(host - backend)}: "
-        comparing.differs(
-            f"{text}{host} on the host, {backend} on the backend", _size(host, backend)
-        )
-
-
-def _size(host: int, backend: int) -> float:
-    try:
-        return float(abs(host - backend))
-    except OverflowError:
-        return math.inf
-
-
-def _compare_arrays(comparing: _Comparing, host: Any, backend: Any, where: str) -> None:
-    if isinstance(host, int) and isinstance(backend, int):
-        _compare_whole(comparing, host, backend, where)
-        return
-    numpy = _numpy()
-    if isinstance(host, numpy.ma.MaskedArray) or isinstance(backend, numpy.ma.MaskedArray):
-        _compare_masked(comparing, host, backend, where)
-        return
-    ours, theirs = numpy.asarray(host), numpy.asarray(backend)
-    if ours.shape != theirs.shape:
-        comparing.shapes_differ(ours.shape, theirs.shape, where)
-        return
-    epsilon = _epsilon(ours, theirs)
-    ours, theirs = _widened(ours), _widened(theirs)
-    kinds = ours.dtype.kind + theirs.dtype.kind
-    if set(kinds) <= set("biufc"):
-        _compare_numbers(comparing, _Numbers(ours, theirs, where), epsilon)
-    elif ours.dtype.names or theirs.dtype.names:
-        _compare_fields(comparing, ours, theirs, where)
-    elif "O" in kinds:
-        _compare_items(comparing, ours, theirs, where)
-    elif kinds[0] != kinds[1] and set(kinds) & set("biufcmM"):
-        comparing.differs(
-            f"{_path(where)} is {ours.dtype} on the host, {theirs.dtype} on the backend"
-        )
-    else:
-        unequal = ours != theirs
-        if kinds in ("mm", "MM"):  # times that are missing are not equal to themselves
-            unequal &= ~(numpy.isnat(ours) & numpy.isnat(theirs))
-        if unequal.any():
-            _tell(comparing, _Numbers(ours, theirs, where), unequal, None)
-
-
-def _numpy() -> Any:
-    import numpy
-
-    return numpy
-
-
-def _widened(array: Any) -> Any:
-    """An array of a floating-point type that NumPy does not know, in one that it does."""
-    if type(array.dtype.type).__module__ == "numpy" or array.dtype.kind != "V":
-        return array
-    known = array.dtype.names or array.dtype.type.__module__ != "ml_dtypes"
-    return array if known else array.astype("f4")
-
-
-def _epsilon(*arrays: Any) -> float:
-    """The rounding error of the coarsest floating-point type among them; 0 if there is none."""
-    errors = [0.0]
-    for dtype in (array.dtype for array in arrays):
-        if dtype.kind in "fc":
-            errors.append(float(_numpy().finfo(dtype).eps))
-        elif dtype.type.__module__ == "ml_dtypes":
-            errors.append(float(sys.modules["ml_dtypes"].finfo(dtype).eps))
-    return max(errors)
-
-
-def _compare_masked(comparing: _Comparing, host: Any, backend: Any, where: str) -> None:
-    numpy = _numpy()
-    gone, lost = numpy.ma.getmaskarray(host), numpy.ma.getmaskarray(backend)
-    if gone.shape != lost.shape:
-        comparing.shapes_differ(gone.shape, lost.shape, where)
-    elif (gone != lost).any():
-        comparing.differs(f"{_path(where)} has another mask")
-    else:
-        ours, theirs = numpy.ma.getdata(host)[~gone], numpy.ma.getdata(backend)[~lost]
-        comparing.parts([(ours, theirs, f"{where} where it is not masked")])
-
-
-def _compare_fields(comparing: _Comparing, ours: Any, theirs: Any, where: str) -> None:
-    if ours.dtype.names != theirs.dtype.names:
-        names = f"{ours.dtype.names} on the host, {theirs.dtype.names} on the backend"
-        comparing.differs(f"{_path(where)} has the fields {names}")
-        return
-    comparing.parts((ours[n], theirs[n], f"{where}[{n!r}]") for n in ours.dtype.names)
-
-
-def _compare_items(comparing: _Comparing, ours: Any, theirs: Any, where: str) -> None:
-    """Arrays of objects."""
-    items, others = ours.ravel().tolist(), theirs.ravel().tolist()
-    if not ours.ndim:  # as a whole number that no type of NumPy holds
-        _compare_objects(comparing, items[0], others[0], where)
-        return
-    _compare_sequences(comparing, items, others, f"{where}.flat")
-
-
-def _compare_numbers(comparing: _Comparing, numbers: _Numbers, epsilon: float) -> None:
-    """Arrays of numbers; whole ones have to be equal."""
-    numpy = _numpy()
-    ours, theirs = numbers.host, numbers.backend
-    if not set(ours.dtype.kind + theirs.dtype.kind) & set("fc"):
-        unequal = ours != theirs
-        if unequal.any():
-            _tell(comparing, numbers, unequal, None)
-        return
-    with numpy.errstate(all="ignore"):
-        wide = numpy.result_type(ours.dtype, theirs.dtype, numpy.float64)
-        ours, theirs = ours.astype(wide), theirs.astype(wide)
-        pairs = [(ours.real, theirs.real)]
-        if wide.kind == "c":  # infinite and missing parts would hide the others
-            pairs.append((ours.imag, theirs.imag))
-        sizes = numpy.max([numpy.nan_to_num(abs(one), posinf=0.0) for one, _ in pairs], axis=0)
-        tolerance = comparing.tolerance.of(epsilon, numpy.max(sizes, initial=0.0))
-        rtol, atol = tolerance
-        beyond = numpy.zeros(ours.shape, bool)
-        for one, other in pairs:
-            same = (one == other) | (numpy.isnan(one) & numpy.isnan(other))
-            finite = numpy.isfinite(one) & numpy.isfinite(other)
-            beyond |= ~same & (~finite | (abs(one - other) > atol + rtol * sizes))
-    if beyond.any():
-        _tell(comparing, numbers, beyond, tolerance)
-
-
-def _tell(
-    comparing: _Comparing, numbers: _Numbers, unequal: Any, tolerance: tuple[float, Any] | None
-) -> None:
-    """How many are different, by how much at most, and where that is."""
-    numpy = _numpy()
-    ours, theirs = numbers.host, numbers.backend
-    places = numpy.argwhere(unequal)
-    position, largest = 0, None
-    if set(ours.dtype.kind + theirs.dtype.kind) <= set("biufc"):
-        with numpy.errstate(all="ignore"):
-            wide = numpy.result_type(ours.dtype, theirs.dtype, numpy.float64)
-            distances = abs(ours[unequal].astype(wide) - theirs[unequal].astype(wide))
-        position = int(numpy.argmax(numpy.nan_to_num(distances, nan=numpy.inf)))
-        largest = float(distances[position])
-    index = tuple(int(i) for i in places[position])
-    place = numbers.place(index)
-    at = f" at {list(place)}" if place else ""
-    text = f"{len(places)} of {unequal.size} are different" if unequal.ndim else "it differs"
-    text += at if largest is None else f"; the largest difference is {largest:.3g}{at}"
-    text += f": {ours[index]} on the host, {theirs[index]} on the backend"
-    if tolerance is not None:
-        text += f" (rtol={tolerance[0]:.2g}, atol={tolerance[1]:.2g})"
-    comparing.differs(f"{_path(numbers.where)}: {text}", _DISTINCT if largest is None else largest)
-
-
-def _compare_sparse(comparing: _Comparing, host: Any, backend: Any, where: str) -> None:
-    """The elements that either of them stores."""
-    numpy = _numpy()
-    if host.shape != backend.shape:
-        comparing.shapes_differ(host.shape, backend.shape, where)
-        return
-    (places, values), (other_places, other_values) = map(_stored, (host, backend))
-    union = numpy.union1d(places, other_places)
-    ours, theirs = _at(union, places, values), _at(union, other_places, other_values)
-
-    def place(index: tuple[int, ...]) -> tuple[int, ...]:
-        return tuple(int(i) for i in numpy.unravel_index(union[index], host.shape))
-
-    _compare_numbers(comparing, _Numbers(ours, theirs, where, place), _epsilon(host, backend))
-
-
-def _stored(matrix: Any) -> tuple[Any, Any]:
-    """The flat places of what a sparse matrix stores, sorted, and the values there."""
-    numpy = _numpy()
-    coo = matrix.tocoo(copy=True)
-    coo.sum_duplicates()
-    coords = getattr(coo, "coords", None) or (coo.row, coo.col)
-    places = numpy.ravel_multi_index([c.astype(numpy.int64) for c in coords], matrix.shape)
-    order = numpy.argsort(places)
-    return places[order], coo.data[order]
-
-
-def _at(union: Any, places: Any, values: Any) -> Any:
-    found = _numpy().zeros(len(union), values.dtype)
-    found[_numpy().searchsorted(union, places)] = values
-    return found
-
-
 # -- data frames ----------------------------------------------------------------------------
 
 
-def _compare_frames(comparing: _Comparing, host: Any, backend: Any, where: str) -> None:
+def _compare_frames(comparing: Comparing, host: Any, backend: Any, where: str) -> None:
     if host.shape != backend.shape:
         comparing.shapes_differ(host.shape, backend.shape, where)
         return
@@ -414,12 +222,12 @@ def _compare_frames(comparing: _Comparing, host: Any, backend: Any, where: str) 
         _compare_columns(comparing, host, backend, where)
 
 
-def _compare_columns(comparing: _Comparing, host: Any, backend: Any, where: str) -> None:
+def _compare_columns(comparing: Comparing, host: Any, backend: Any, where: str) -> None:
     """The values of two columns, whose labels are compared elsewhere."""
-    numpy = _numpy()
+    numpy = imported_numpy()
     gone, lost = numpy.asarray(host.isna()), numpy.asarray(backend.isna())
     if (gone != lost).any():
-        _tell(comparing, _Numbers(gone, lost, f"where {where} is missing"), gone != lost, None)
+        tell(comparing, Numbers(gone, lost, f"where {where} is missing"), gone != lost, None)
     else:
         ours, theirs = host[~gone].to_numpy(), backend[~lost].to_numpy()
         comparing.parts([(ours, theirs, where)])
@@ -428,35 +236,35 @@ def _compare_columns(comparing: _Comparing, host: Any, backend: Any, where: str)
 # -- containers and objects -----------------------------------------------------------------
 
 
-def _compare_texts(comparing: _Comparing, host: Any, backend: Any, where: str) -> None:
+def _compare_texts(comparing: Comparing, host: Any, backend: Any, where: str) -> None:
     if host != backend:
         values = f"{_repr.repr(host)} on the host, {_repr.repr(backend)} on the backend"
-        comparing.differs(f"{_path(where)} is {values}")
+        comparing.differs(f"{path(where)} is {values}")
 
 
-def _compare_mappings(comparing: _Comparing, host: Any, backend: Any, where: str) -> None:
+def _compare_mappings(comparing: Comparing, host: Any, backend: Any, where: str) -> None:
     for key in host:
         if key not in backend:
-            comparing.differs(f"{_path(where)} has no {shown(key)} on the backend")
+            comparing.differs(f"{path(where)} has no {shown(key)} on the backend")
             return
     for key in backend:
         if key not in host:
-            comparing.differs(f"{_path(where)} has {shown(key)} on the backend only")
+            comparing.differs(f"{path(where)} has {shown(key)} on the backend only")
             return
     comparing.parts((host[key], backend[key], f"{where}[{shown(key)}]") for key in host)
 
 
-def _compare_sequences(comparing: _Comparing, host: Any, backend: Any, where: str) -> None:
+def _compare_sequences(comparing: Comparing, host: Any, backend: Any, where: str) -> None:
     ours, theirs = list(host), list(backend)
     if len(ours) != len(theirs):
         lengths = f"{len(ours)} on the host, {len(theirs)} on the backend"
-        comparing.differs(f"{_path(where)} has length {lengths}")
+        comparing.differs(f"{path(where)} has length {lengths}")
         return
     kinds = {type(value) for value in (*ours, *theirs)}
     # As a list they are of one kind, and the largest decides what is as good as zero. In a tuple
     # each may mean something else.
     if isinstance(host, list) and kinds and kinds <= {float, complex}:
-        _compare_arrays(comparing, ours, theirs, where)
+        compare_arrays(comparing, ours, theirs, where)
         return
     names = getattr(host, "_fields", None)
     comparing.parts(
@@ -465,20 +273,20 @@ def _compare_sequences(comparing: _Comparing, host: Any, backend: Any, where: st
     )
 
 
-def _compare_sets(comparing: _Comparing, host: Any, backend: Any, where: str) -> None:
+def _compare_sets(comparing: Comparing, host: Any, backend: Any, where: str) -> None:
     if host != backend:
         odd = _repr.repr(set(host) ^ set(backend))
-        comparing.differs(f"{_path(where)} has other members: {odd} are only in one of them")
+        comparing.differs(f"{path(where)} has other members: {odd} are only in one of them")
 
 
-def _compare_exceptions(comparing: _Comparing, host: Any, backend: Any, where: str) -> None:
+def _compare_exceptions(comparing: Comparing, host: Any, backend: Any, where: str) -> None:
     if type(host) is type(backend):
         comparing.parts([(host.args, backend.args, f"{where}.args")])
     else:
         comparing.kinds_differ(host, backend, where)
 
 
-def _compare_objects(comparing: _Comparing, host: Any, backend: Any, where: str) -> None:
+def _compare_objects(comparing: Comparing, host: Any, backend: Any, where: str) -> None:
     """Two objects of which nothing is known: equal, or of one class with equal attributes."""
     with contextlib.suppress(Exception):  # an object whose == raises or is no truth says nothing
         if bool(host == backend):
@@ -493,10 +301,10 @@ def _compare_objects(comparing: _Comparing, host: Any, backend: Any, where: str)
     if ours or theirs:
         comparing.parts([(ours, theirs, f"the attributes of {where}")])
     elif getattr(type(host), "__eq__", None) is object.__eq__:  # which says only that they are two
-        comparing.unknown.append(f"{_path(where)} is {_kind(host)}")
+        comparing.unknown.append(f"{path(where)} is {_kind(host)}")
     else:
         values = f"{described(host)} on the host, {described(backend)} on the backend"
-        comparing.differs(f"{_path(where)} is {values}")
+        comparing.differs(f"{path(where)} is {values}")
 
 
 def _attributes(value: object) -> dict[str, Any]:
@@ -515,13 +323,13 @@ def _slots(cls: type) -> Iterator[str]:
                 yield f"_{base.__name__.lstrip('_')}{name}" if private else name
 
 
-_Compare = Callable[[_Comparing, Any, Any, str], None]
+_Compare = Callable[[Comparing, Any, Any, str], None]
 #: What there is to compare and how, the most special first.
 _KINDS: tuple[tuple[Callable[[Any], bool], _Compare], ...] = (
-    (_is_sparse, _compare_sparse),
+    (_is_sparse, compare_sparse),
     (_is_frame, _compare_frames),
     (_is_text, _compare_texts),
-    (_is_array, _compare_arrays),
+    (_is_array, compare_arrays),
     (_is_mapping, _compare_mappings),
     (_is_sequence, _compare_sequences),
     (_is_set, _compare_sets),
