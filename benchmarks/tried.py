@@ -114,7 +114,7 @@ def variants() -> dict[str, Any]:
             "Own", (), {"__slots__": (), "__call__": staticmethod(asking(host))}
         )(),
         "asks the context; a subclass of functools.partial": Partial(asking(host)),
-        "asks the context; a proxy with __call__ in Python": WithCall(host),
+        "asks the context; a proxy with `__call__` in Python": WithCall(host),
         "FunctionWrapper with a wrapper in Python": wrapt.FunctionWrapper(host, wrapper),
         "FunctionWrapper, disabled; cannot see backend=": wrapt.FunctionWrapper(
             host, wrapper, lambda: False

@@ -28,8 +28,8 @@ def main() -> None:
 
 def draw(run: dict) -> None:
     """Bars for the calls of each library, one panel for each Python."""
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    panels = figure.subplots(1, len(run), sharex=True)
+    figure = Figure(figsize=(6, 6.4), layout="constrained")
+    panels = figure.subplots(len(run), 1, sharex=True)
     for panel, (version, kept) in zip(panels, run.items(), strict=True):
         peers = sorted(kept["peers"].items(), key=lambda item: -item[1])
         names, values = zip(*peers, strict=True)
