@@ -263,7 +263,7 @@ def _compare_sequences(comparing: Comparing, host: Any, backend: Any, where: str
     kinds = {type(value) for value in (*ours, *theirs)}
     # As a list they are of one kind, and the largest decides what is as good as zero. In a tuple
     # each may mean something else.
-    if isinstance(host, list) and kinds and kinds <= {float, complex}:
+    if isinstance(host, list) and kinds and kinds <= {float, complex} and _has_numpy():
         compare_arrays(comparing, ours, theirs, where)
         return
     names = getattr(host, "_fields", None)
@@ -271,6 +271,14 @@ def _compare_sequences(comparing: Comparing, host: Any, backend: Any, where: str
         (one, other, f"{where}.{names[i]}" if names else f"{where}[{i}]")
         for i, (one, other) in enumerate(zip(ours, theirs, strict=True))
     )
+
+
+def _has_numpy() -> bool:
+    try:
+        imported_numpy()
+    except ImportError:
+        return False
+    return True
 
 
 def _compare_sets(comparing: Comparing, host: Any, backend: Any, where: str) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from ._comparing import Comparing
 
+_OF_PYTHON = (int, float, complex)
 DISTINCT = float("inf")  # the size of a difference that no number tells
 
 
@@ -34,6 +35,32 @@ def _compare_whole(comparing: Comparing, host: int, backend: int, where: str) ->
         )
 
 
+def _compare_scalars(comparing: Comparing, host: Any, backend: Any, where: str) -> None:
+    """Two numbers of Python, for which NumPy is not needed."""
+    if host == backend:
+        return
+    try:
+        own, other = complex(host), complex(backend)
+    except OverflowError:  # a whole number that is too large for the other
+        comparing.differs(f"{path(where)} is {host} on the host, {backend} on the backend")
+        return
+    parts = (abs(part) for part in (own.real, own.imag))
+    size = max((part for part in parts if part < DISTINCT), default=0.0)
+    rtol, atol = comparing.tolerance.of(sys.float_info.epsilon, size)
+    pairs = [(own.real, other.real), (own.imag, other.imag)]
+    if all(_agree(one, two, atol + rtol * size) for one, two in pairs):
+        return
+    largest = abs(own - other)
+    text = f"it differs; the largest difference is {largest:.3g}: {host} on the host, {backend}"
+    told = f"{text} on the backend (rtol={rtol:.2g}, atol={atol:.2g})"
+    comparing.differs(f"{path(where)}: {told}", largest)
+
+
+def _agree(one: float, two: float, allowed: float) -> bool:
+    missing = one != one and two != two
+    return one == two or missing or abs(one - two) <= allowed < DISTINCT
+
+
 def _size(host: int, backend: int) -> float:
     try:
         return float(abs(host - backend))
@@ -44,6 +71,9 @@ def _size(host: int, backend: int) -> float:
 def compare_arrays(comparing: Comparing, host: Any, backend: Any, where: str) -> None:
     if isinstance(host, int) and isinstance(backend, int):
         _compare_whole(comparing, host, backend, where)
+        return
+    if isinstance(host, _OF_PYTHON) and isinstance(backend, _OF_PYTHON):
+        _compare_scalars(comparing, host, backend, where)
         return
     numpy = imported_numpy()
     if isinstance(host, numpy.ma.MaskedArray) or isinstance(backend, numpy.ma.MaskedArray):

@@ -25,7 +25,7 @@ from .reports import RecordTable
 
 Severity = Literal["error", "warning", "note"]
 
-_NEARLY_THE_SAME = 0.85  # as `difflib` counts: one letter of six or more
+_NEARLY_THE_SAME = 0.82  # as `difflib` counts: one letter of six, or two that are swapped
 
 _ORIGIN = Origin("query", "check_adapter")
 

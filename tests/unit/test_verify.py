@@ -1888,3 +1888,41 @@ def test_any_copy_is_the_same_and_any_change_is_found(found, structure, data):
         other = with_change(copy.deepcopy(structure), data.draw(st.sampled_from(places)))
         assert found(structure, other) is not None
         assert found(other, structure) is not None
+
+
+def test_plain_python_needs_no_numpy(run_python):
+    script = """
+        import sys
+        sys.modules["numpy"] = None
+        from types import SimpleNamespace
+        from backstack import BackendDispatcher
+        from backstack.errors import BackendMismatchError
+        d = BackendDispatcher(entrypoint_group="host.backends", host_name="host")
+
+        @d.backend_dispatch
+        def f(pair):
+            return pair[0]
+
+        d.register(SimpleNamespace(name="b", f=lambda pair: pair[1]))
+        nan, inf = float("nan"), float("inf")
+        same = [(1.0, 1.0 + 1e-9), (1, 1.0), (nan, nan), (inf, inf), (1j, 1j + 1e-9),
+                ([0.1], [0.1]), (10**400, 10**400),
+                ({"a": (1.5, [2.5, "x"])}, {"a": (1.5, [2.5, "x"])}),
+                (complex(nan, 1), complex(nan, 1))]
+        other = [(1.0, 1.1), (1, 1.5), (nan, 1.0), (inf, -inf), (inf, 1e308), (1j, 2j),
+                 ([0.1], [0.2]), (10**400, 1.0), (1e308, -1e308),
+                 ({"a": (1.5, [2.5])}, {"a": (1.5, [2.6])}),
+                 (complex(nan, 1), complex(nan, 2))]
+        with d.verify("b", on_mismatch="error"):
+            for pair in same:
+                f(pair)
+            for pair in other:
+                try:
+                    f(pair)
+                except BackendMismatchError as error:
+                    assert "on the host" in str(error), error
+                else:
+                    raise AssertionError(pair)
+        print("done")
+    """
+    assert run_python(script) == "done\n"
