@@ -49,10 +49,12 @@ def bad_selector(config: Config, value: object, origin: Origin) -> Exception:
     )
 
 
-def unknown(config: Config, label: str, origin: Origin, usable: Iterable[str]) -> Exception:
-    """Nobody has that label."""
+def unknown(
+    config: Config, label: str, origin: Origin, usable: Iterable[str], others: Iterable[str]
+) -> Exception:
+    """Nobody has that label; `others` are there, and cannot be used just now."""
     known = (CPU, *usable)
-    guesses = {*known, *config.trusted_labels}
+    guesses = {*known, *config.trusted_labels, *others}
     return errors.UnknownBackendError(
         f"Unknown backend {label!r} for {config.host}{_by(origin)}.{did_you_mean(label, guesses)} "
         f"Available: {', '.join(known)}.",
@@ -186,10 +188,10 @@ def not_implemented(
 
 
 def not_dispatched(host: str, function: object, known: Iterable[str]) -> str:
-    """What is to be explained is no function of this host."""
+    """What was given is no function of this host."""
     if isinstance(function, str):
         return f"{host} dispatches no function {function!r}.{did_you_mean(function, known)}"
-    return f"{host} does not dispatch {shown(function)}; explain one of its dispatched functions."
+    return f"{host} does not dispatch {shown(function)}; give one of its dispatched functions."
 
 
 def fell_back(

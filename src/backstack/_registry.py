@@ -204,7 +204,7 @@ class Registry:
         if label in self.config.trusted_labels:
             error = messages.not_installed(self.config, label, origin)
         else:
-            error = messages.unknown(self.config, label, origin, self.usable())
+            error = messages.unknown(self.config, label, origin, self.usable(), self.heard())
         if any(label in backend.labels for backend in self._installed or ()):
             error.add_note("One is installed; an adapter that was registered by hand hides it.")
         return error
@@ -324,6 +324,11 @@ class Registry:
             if backend.adapter is not None and not self.forbids(backend)
         }
         return sorted(backends, key=lambda backend: backend.shown)
+
+    def heard(self) -> list[str]:
+        """Every label of those that may run, also if they failed or cannot run here."""
+        table = self.table()
+        return [label for label, backend in table.labels.items() if not self.forbids(backend)]
 
     def usable(self) -> dict[str, Backend]:
         """Every label that can be chosen, as far as is known without loading anybody."""

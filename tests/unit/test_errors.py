@@ -623,3 +623,29 @@ def test_a_scope_that_was_not_called_is_told_at_once(dispatcher):
         @dispatcher.backend
         def g():
             pass
+
+
+@pytest.mark.parametrize("reason", ["fails", "unavailable"])
+def test_a_backend_that_could_not_be_used_is_still_what_was_meant(make_dispatcher, site, reason):
+    sources = {
+        "fails": "name = 'slowgpu'\nraise OSError('no driver')\n",
+        "unavailable": "name = 'slowgpu'\ndef is_available():\n    return 'no driver'\n",
+    }
+    site.adapter("slowgpu", sources[reason])
+    dispatcher = make_dispatcher(trusted_backends={"slowgpu": {}})
+    f = dispatcher.backend_dispatch(name="f")(lambda x: x)
+    with pytest.raises(backstack.BackendError, match="no driver"):
+        f(1, backend="slowgpu")
+    with pytest.raises(backstack.UnknownBackendError, match="Did you mean 'slowgpu'") as caught:
+        f(1, backend="slowgpux")
+    assert caught.value.suggestion == "slowgpu"
+    assert caught.value.available == ("cpu",)
+
+
+def test_a_backend_that_may_not_run_is_not_suggested(make_dispatcher, site):
+    site.adapter("slowgpu", "name = 'slowgpu'\n")
+    dispatcher = make_dispatcher(trust="require")
+    f = dispatcher.backend_dispatch(name="f")(lambda x: x)
+    with pytest.raises(backstack.UnknownBackendError) as caught:
+        f(1, backend="slowgpux")
+    assert caught.value.suggestion is None
