@@ -126,9 +126,16 @@ class Once:
 
 
 def callers_line() -> str | None:
-    """The file and line outside backstack that got us here."""
+    """The file and line outside backstack that got us here; None if no line of anybody's did."""
     frame = _callers_frame(())
-    return frame and f"{frame.f_code.co_filename}:{frame.f_lineno}"
+    if frame is None or _top(frame) in _MACHINERY:
+        return None
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def _top(frame: FrameType) -> str:
+    module: str = frame.f_globals.get("__name__") or ""
+    return module.partition(".")[0]
 
 
 def _callers_frame(packages: Collection[str]) -> FrameType | None:
@@ -136,7 +143,7 @@ def _callers_frame(packages: Collection[str]) -> FrameType | None:
     outside_us: FrameType | None = None
     while frame is not None:
         module = frame.f_globals.get("__name__") or ""
-        top = module.partition(".")[0]
+        top = _top(frame)
         if top not in _OURS:
             if top not in _MACHINERY and (not _is_in(module, packages) or _is_test(module)):
                 return frame

@@ -7,6 +7,7 @@ import json
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from html.parser import HTMLParser
 from types import SimpleNamespace
@@ -1091,3 +1092,15 @@ def test_a_scope_that_outlives_such_a_trace_tells_it_no_more(dispatcher, f):
     f(2)
     scope.__exit__(None, None, None)
     assert len(calls) == 1
+
+
+def test_no_line_is_told_where_a_pool_has_entered_the_scope(dispatcher, f):
+    with dispatcher.backend("a"):
+        bound = dispatcher.bind(f)
+    with dispatcher.trace(everywhere=True) as calls, ThreadPoolExecutor(1) as pool:
+        assert pool.submit(bound, 1).result() == ("a", 1)
+        bound(2)
+        line = current_line() - 1
+    assert [call.chosen_by for call in calls] == ["scope", "scope"]
+    assert calls[0].where is None
+    assert calls[1].where.endswith(f":{line}")
