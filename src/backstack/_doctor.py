@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ._names import did_you_mean
 from ._processes import Outcome, probe
 
 Progress = Callable[[str], None]
@@ -30,8 +31,10 @@ def examine(host: str, only: str | None, seconds: float, progress: Progress) -> 
         chosen = [b for b in backends if only == b["name"] or only in b["aliases"]]
         if not chosen:
             names = ", ".join(backend["name"] for backend in backends) or "none"
+            labels = {label for b in backends for label in (b["name"], *b["aliases"])}
             hints = [entry["install"] for entry in missing if entry["name"] == only]
             remedy = f" To install it: {hints[0]}" if hints and hints[0] else ""
+            remedy = remedy or did_you_mean(only, labels)
             problem = f"{told['host']} has no backend {only!r}.{remedy} Installed: {names}."
             return {"ok": False, "problem": problem, "printed": outcome.printed}
         backends, missing = chosen, []
