@@ -18,7 +18,7 @@ class Origin(NamedTuple):
             "setting": "settings.backend",
             "variable": f"the environment variable {self.detail}",
             "default": "the default",
-            "query": f"{self.detail}()",
+            "query": self.detail,
         }[self.kind]
 
 

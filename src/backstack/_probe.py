@@ -195,7 +195,7 @@ def _backend(request: dict[str, Any], tell: Callable[..., None]) -> dict[str, An
     loaded = time.perf_counter()
     tell(phase=f"looking at the functions of {backend.shown}")
     _mark("reading")
-    findings = check_adapter(registry, routes, backend)
+    findings = check_adapter(registry, routes, backend, PROBE)
     done = time.perf_counter()
     _mark("nobody")
     return {

@@ -80,7 +80,7 @@ class Selector:
 
     def adapter(self, name: object) -> Any:
         """The adapter that a name stands for; None for the host, and for what is not there."""
-        origin = Origin("query", "get_backend")
+        origin = Origin("query", "get_backend()")
         label = self.name(name, origin)
         backend = self.registry.lookup(label)
         if backend is None:
@@ -91,7 +91,7 @@ class Selector:
 
     def resolve_name(self, name: object) -> str | None:
         """The canonical name of any label; None if nobody has it."""
-        label = self.name(name, Origin("query", "resolve_name"))
+        label = self.name(name, Origin("query", "resolve_name()"))
         if label == CPU:
             return CPU
         backend = self.registry.lookup(label)

@@ -27,8 +27,6 @@ Severity = Literal["error", "warning", "note"]
 
 _NEARLY_THE_SAME = 0.82  # as `difflib` counts: one letter of six, or two that are swapped
 
-_ORIGIN = Origin("query", "check_adapter")
-
 
 class Finding(NamedTuple):
     """One thing about an adapter that its authors should know.
@@ -76,17 +74,21 @@ class Findings(RecordTable[Finding]):
         return all(finding.severity == "note" for finding in self)
 
 
-def check_adapter(registry: Registry, routes: Sequence[Route], backend: Backend) -> Findings:
+def check_adapter(
+    registry: Registry, routes: Sequence[Route], backend: Backend, origin: Origin
+) -> Findings:
     """Look at everything that an adapter promises, loading it."""
     order = {"error": 0, "warning": 1, "note": 2}
-    found = dict.fromkeys(_checked(registry, routes, backend))
+    found = dict.fromkeys(_checked(registry, routes, backend, origin))
     return Findings(sorted(found, key=lambda finding: order[finding.severity]))
 
 
-def _checked(registry: Registry, routes: Sequence[Route], backend: Backend) -> Iterator[Finding]:
+def _checked(
+    registry: Registry, routes: Sequence[Route], backend: Backend, origin: Origin
+) -> Iterator[Finding]:
     with collected():
         try:
-            registry.make_ready(backend, _ORIGIN)
+            registry.make_ready(backend, origin)
         except errors.BackendUnavailableError as error:
             yield Finding("warning", "unavailable", None, f"It cannot run here: {error.reason}.")
         except (errors.BackendError, errors.BackstackWarning) as error:
@@ -95,7 +97,7 @@ def _checked(registry: Registry, routes: Sequence[Route], backend: Backend) -> I
     yield from _whatever(None, _of_labels, registry, backend)
     yield from _whatever(None, _of_exports, registry, backend, routes)
     for route in routes:
-        yield from _whatever(route.name, _of_function, backend, route)
+        yield from _whatever(route.name, _of_function, backend, route, origin)
     yield from _whatever(None, _of_imports, registry, backend, routes)
 
 
@@ -196,9 +198,9 @@ def _of_imports(registry: Registry, backend: Backend, routes: Sequence[Route]) -
 # -- function by function ------------------------------------------------------------------
 
 
-def _of_function(backend: Backend, route: Route) -> Iterator[Finding]:
+def _of_function(backend: Backend, route: Route, origin: Origin) -> Iterator[Finding]:
     name = route.name
-    selection = Selection((backend.shown,), (backend.shown,), (backend,), _ORIGIN)
+    selection = Selection((backend.shown,), (backend.shown,), (backend,), origin)
     try:
         plan = route.plan(backend, selection)
     except (errors.BackendLoadError, TypeError) as error:
@@ -221,6 +223,9 @@ def _of_function(backend: Backend, route: Route) -> Iterator[Finding]:
     if theirs != own:
         text = f"It is a {own}, and the host's is a {theirs}."
         yield Finding("error", "kind", name, text.replace("a async", "an async"))
+    if route.keyword in plan.own.named:
+        text = f"It never gets its {route.keyword!r}: the dispatcher reads that, and keeps it."
+        yield Finding("warning", "unreachable-option", name, text)
     for severity, code, text in _of_parameters(route.callee, plan):
         yield Finding(severity, code, name, text)
     for option in options_among(route, plan.own.keywords):

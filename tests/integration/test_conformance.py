@@ -1289,3 +1289,30 @@ def test_loopback_of_a_recursive_function_has_no_error(make_dispatcher):
     with dispatcher.register(loopback(dispatcher)):
         assert fact(5, backend="loopback") == 120
         assert check_adapter(dispatcher, "loopback").ok
+
+
+def test_a_backend_parameter_of_an_implementation_is_never_given(make_dispatcher):
+    dispatcher = make_dispatcher()
+    double = dispatcher.backend_dispatch(name="double")(lambda x: x + x)
+
+    def theirs(x, backend="theirs"):
+        return backend
+
+    def ours(x, run_on=None):
+        """Double it.
+
+        Parameters
+        ----------
+        run_on : str
+            Where.
+        """
+
+    with dispatcher.register(SimpleNamespace(name="fast", double=theirs)):
+        assert double(1, backend="fast") == "theirs"
+        found = check_adapter(dispatcher, "fast")
+        assert [(f.severity, f.code, f.function) for f in found] == [
+            ("warning", "unreachable-option", "double")
+        ]
+        assert "'backend'" in found[0].message
+    with dispatcher.register(SimpleNamespace(name="fast", double=ours)):
+        assert check_adapter(dispatcher, "fast").ok

@@ -1068,3 +1068,17 @@ def test_eager_imports_are_seen_wherever_an_import_runs_them(place, guard):
         "b", f"name='b'\nfrom typing import TYPE_CHECKING\n{guard}\n    import heavy_lump\n" + WHOLE
     )
     assert ("warning", "eager-import", None) in codes(one(place.doctor("host"), "b"))
+
+
+def test_a_misspelt_backend_is_told_with_what_was_meant(place):
+    place.install("speedy", "name = 'speedy'\naliases = ['quick']\n" + WHOLE)
+    for typo, meant in (("spedy", "speedy"), ("quik", "quick")):
+        done = place.run("doctor", "host", typo)
+        assert done.returncode == 1
+        assert f"Did you mean '{meant}'? Installed: speedy." in done.stderr
+
+
+def test_the_doctor_says_that_it_was_he_who_asked(place):
+    place.install("b", "name = 'b'\nraise OSError('no driver')\n")
+    (finding,) = one(place.doctor("host", status=1), "b")["findings"]
+    assert "(asked for by backstack doctor)" in finding["message"]

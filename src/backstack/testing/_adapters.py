@@ -53,9 +53,9 @@ def check_adapter(dispatcher: BackendDispatcher, name: str) -> Findings:
     registry = dispatcher._registry
     if name == CPU:
         raise ValueError(f"{CPU!r} is {registry.config.host}'s own implementation, no adapter")
-    origin = Origin("query", "check_adapter")
+    origin = Origin("query", "check_adapter()")
     label = dispatcher._selector.name(name, origin)
     backend = registry.lookup(label) or registry.resolve(label, origin)
     assert backend is not None
     routes = sorted(dispatcher._alive(), key=lambda route: route.name)
-    return check(registry, routes, backend)
+    return check(registry, routes, backend, origin)

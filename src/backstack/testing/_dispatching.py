@@ -14,6 +14,7 @@ import pytest
 
 from .. import errors
 from .._call_records import CallRecord
+from .._choices import Origin
 from .._config import OnMissing
 from .._names import CPU, did_you_mean
 from .._observers import Observer
@@ -95,10 +96,11 @@ class Dispatching(Observer):
         with warnings.catch_warnings():  # of what was asked for by name
             warnings.simplefilter("ignore", errors.BackstackWarning)
             try:
-                with self._dispatcher.backend(*self._names):
-                    pass
+                self._dispatcher._selector.select(self._names, Origin("query", "--dispatch-to"))
             except errors.BackendError as error:
                 told = "\n".join([str(error), *getattr(error, "__notes__", ())])
+                if isinstance(error, errors.UnknownBackendError) and error.suggestion is None:
+                    told += did_you_mean(str(error.label), (Loopback.name,))
                 raise pytest.UsageError(f"--dispatch-to: {told}") from error
             for name in self._names[1:]:
                 with contextlib.suppress(errors.BackendError):
