@@ -1351,8 +1351,9 @@ SILENT = """
 
 def test_a_project_that_does_not_use_it_sees_nothing_of_it(project):
     project.configure("addopts = --strict-config --strict-markers", dispatcher=None)
+    strict = ["-W", "error", "-p", "no:asyncio"]  # which warns in projects without its options
     result = project.run(
-        SILENT, "-W", "error", every_plugin=True, python=["-X", "importtime", "-W", "error"]
+        SILENT, *strict, every_plugin=True, python=["-X", "importtime", "-W", "error"]
     )
     assert result.status == 0, result
     assert not re.search(r"\| +backstack", result.err)
@@ -1637,3 +1638,11 @@ def test_a_preference_that_fails_to_load_with_warnings_as_errors(project, warnin
     assert result.text.count("Passed over for the next preference") <= 2, (
         result
     )  # not for every test
+
+
+@pytest.mark.parametrize(("name", "meant"), [("loopbakc", "loopback"), ("fastt", "fast")])
+def test_a_misspelt_backend_is_told_with_who_asked_and_what_was_meant(project, name, meant):
+    result = project.run(WHERE, f"--dispatch-to={name}")
+    assert result.status == 4, result
+    assert "asked for by --dispatch-to" in result.text
+    assert f"Did you mean '{meant}'?" in result.text
