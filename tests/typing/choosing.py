@@ -19,6 +19,8 @@ BackendDispatcher(entrypoint_group=5, host_name="host")  # type: ignore[arg-type
 
 assert_type(dispatcher.backend("jax"), Scope)
 assert_type(dispatcher.backend("jax", "cpu", on_missing="error"), Scope)
+dispatcher.backend(on_missing="maybe")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+dispatcher.settings.on_missing = "maybe"  # type: ignore[assignment]  # pyright: ignore[reportAttributeAccessIssue]
 dispatcher.backend(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 dispatcher.backend(["jax"])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 

@@ -272,6 +272,28 @@ def test_nothing_on_the_call_path_grows(dispatcher, f):
     assert count() == few
 
 
+def test_looking_on_leaves_the_call_path_as_short_as_it_was(dispatcher, f):
+    scope = dispatcher.backend("b")
+
+    def count():
+        with scope:
+            f(1), f(1, k=3), f(1, backend="b")
+            inside = [steps(f, 1), steps(f, 1, k=3)]
+        return [*inside, steps(f, 1), steps(f, 1, k=3), steps(f, 1, backend="b")]
+
+    count()
+    before = count()
+    scope.__enter__()
+    held = steps(f, 1)
+    verifying = dispatcher.verify("b", compare=lambda own, theirs: True)
+    with dispatcher.trace(), dispatcher.trace(everywhere=True), verifying:
+        f(1)
+        assert steps(f, 1) > 2 * held
+    assert steps(f, 1) == held
+    scope.__exit__(None, None, None)
+    assert count() == before
+
+
 # -- what is left behind -------------------------------------------------------------------
 
 
