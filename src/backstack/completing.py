@@ -9,7 +9,7 @@ import inspect
 import io
 import re
 import tokenize
-from types import FunctionType, MethodType, ModuleType
+from types import MethodType, ModuleType
 from typing import Any
 
 from ._metaclasses import own_route
@@ -181,6 +181,4 @@ def _value(path: str, names: dict[str, Any]) -> Any:
             value = getattr(value, part, None)
         else:
             value = inspect.getattr_static(value, part, None)
-            if isinstance(value, (property, FunctionType)):
-                return None
     return value
