@@ -14,7 +14,9 @@ extensions = [
     "myst_parser",
     "numpydoc",
     "sphinx.ext.autodoc",
+    "sphinx_copybutton",
 ]
+copybutton_exclude = ".linenos, .gp, .go"  # what is typed, without prompts and output
 exclude_patterns = ["_build", "costs/*.md", "examples"]
 default_role = "code"
 myst_enable_extensions = ["deflist"]

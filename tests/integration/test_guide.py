@@ -20,7 +20,7 @@ import pytest
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = sorted(path.name for path in DOCS.glob("*.md"))
 BLOCK = re.compile(r"^```(\S[^\n]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-CAPTION = re.compile(r":caption: (\S+)\n\n")
+CAPTION = re.compile(r":caption: `(\S+)`\n\n")
 # What a reader follows, not what one looks things up in.
 GUIDES = {
     "backends.md",
