@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from html.parser import HTMLParser
 from pathlib import Path
 
 import hypothesis
@@ -37,6 +38,52 @@ def pytest_addoption(parser):
 def stress_seconds(request):
     """How long a stress test is to go on."""
     return request.config.getoption("--stress-seconds")
+
+
+class Html(HTMLParser):
+    """The text, the links and the tables that HTML shows. Its tags have to match."""
+
+    VOID = frozenset({"br", "hr", "img", "input", "link", "meta"})
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.text = ""
+        self.links: dict[str, str] = {}
+        self.rows: list[list[str]] = []
+        self._open: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(source)
+        self.close()
+        assert self._open == []
+
+    @property
+    def cells(self) -> list[str]:
+        return [cell for row in self.rows for cell in row]
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in self.VOID:
+            self._open.append((tag, dict(attrs)))
+        if tag == "tr":
+            self.rows.append([])
+        elif tag in ("td", "th"):
+            self.rows[-1].append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in self.VOID:
+            assert self._open.pop()[0] == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+        for tag, attributes in self._open:
+            if tag in ("td", "th"):
+                self.rows[-1][-1] += data
+            elif tag == "a" and data.strip():
+                self.links[data.strip()] = attributes.get("href") or ""
+
+
+@pytest.fixture
+def read_html():
+    """Reads HTML, which must be well-formed."""
+    return Html
 
 
 class Site:

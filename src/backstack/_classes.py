@@ -90,7 +90,7 @@ class ClassRoute(Route):
         try:
             signature.bind(*args, **kwargs)
         except TypeError as error:
-            raise TypeError(f"{self.name}() {error}") from None
+            raise self._refusal(error, kwargs, signature) from None
         return kwargs
 
     def without_options(self, kwargs: dict[str, Any]) -> None:

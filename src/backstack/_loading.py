@@ -20,6 +20,7 @@ from typing import Any, ClassVar
 
 from ._config import Config
 from ._locks import new_lock
+from ._missing_name import instead_of_name
 from ._names import plain, shown, usable_aliases
 from ._records import MISSING, Backend, Provider
 from ._tables import entry_labels, name_problem, others
@@ -110,7 +111,7 @@ def read_name(adapter: Any) -> str:
     """The adapter's own name; `AdapterError` unless it is a label."""
     name = _read(adapter, "name")
     if name is MISSING:
-        raise AdapterError("the adapter has no 'name'")
+        raise AdapterError(f"the adapter has no 'name'{instead_of_name(adapter)}")
     if not isinstance(name, str):
         raise AdapterError(f"the adapter's name {shown(name)} is not a string")
     return plain(name)

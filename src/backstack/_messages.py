@@ -49,14 +49,21 @@ def bad_selector(config: Config, value: object, origin: Origin) -> Exception:
     )
 
 
+def _no_list(origin: Origin) -> str:
+    """How several names are given there, where commas do not separate them."""
+    return f" Commas separate no names here: {origin} takes {_WANTED[origin.kind]}."
+
+
 def unknown(
     config: Config, label: str, origin: Origin, usable: Iterable[str], others: Iterable[str]
 ) -> Exception:
     """Nobody has that label; `others` are there, and cannot be used just now."""
     known = (CPU, *usable)
-    guesses = {*known, *config.trusted_labels, *others}
+    several = "," in label  # no name has one, so that none is nearest
+    guesses = () if several else {*known, *config.trusted_labels, *others}
+    hint = _no_list(origin) if several else did_you_mean(label, guesses)
     return errors.UnknownBackendError(
-        f"Unknown backend {label!r} for {config.host}{_by(origin)}.{did_you_mean(label, guesses)} "
+        f"Unknown backend {label!r} for {config.host}{_by(origin)}.{hint} "
         f"Available: {', '.join(known)}.",
         suggestion=nearest(label, guesses),
         available=known,

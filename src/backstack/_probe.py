@@ -21,9 +21,10 @@ from typing import Any
 
 from . import errors
 from ._choices import Origin
-from ._installed import place_of_host
+from ._installed import installed, place_of_host
 from ._loading import FAILURES, describe
 from ._names import did_you_mean
+from ._near_variables import near_variables, variables_of
 from ._processes import MARK
 from ._records import Backend
 from .checking import check_adapter
@@ -131,7 +132,7 @@ def _host(request: dict[str, Any], tell: Callable[..., None]) -> dict[str, Any]:
         "functions": sorted(dispatcher.functions),
         "trust": registry.trust,
         "on_missing": dispatcher.settings.on_missing,
-        "variables": [_chooser(dispatcher), _lock(dispatcher)],
+        "variables": [_chooser(dispatcher), _lock(dispatcher), *_misspelt(dispatcher)],
         "backends": [_told(dispatcher, backend) for backend in registry.by_name()],
         "not_installed": missing,
     }
@@ -179,6 +180,27 @@ def _lock(dispatcher: BackendDispatcher) -> dict[str, Any]:
     return {"name": variable, "value": value, "effect": effect, "problem": problem}
 
 
+def _misspelt(dispatcher: BackendDispatcher) -> list[dict[str, Any]]:
+    """The environment variables that look like these two, and are read by no other host."""
+    near = near_variables(dispatcher._config)
+    if not near:
+        return []
+    hosts = {record.host for record in installed()} - {dispatcher._config.host}
+    others = variables_of(hosts).union(
+        *((d._config.variable, d._config.trust_variable) for d in _dispatchers())
+    )
+    return [
+        {
+            "name": name,
+            "value": os.environ[name],
+            "effect": f"Not read by backstack. Did you mean {meant!r}?",
+            "problem": None,
+        }
+        for name, meant in near.items()
+        if name not in others
+    ]
+
+
 # -- one backend ---------------------------------------------------------------------------
 
 
@@ -198,8 +220,11 @@ def _backend(request: dict[str, Any], tell: Callable[..., None]) -> dict[str, An
     findings = check_adapter(registry, routes, backend, PROBE)
     done = time.perf_counter()
     _mark("nobody")
+    told = _told(dispatcher, backend)
+    read = {route.name for route in routes if route.plans.get(backend) is not None}
     return {
-        **_told(dispatcher, backend),
+        **told,
+        "functions": sorted(read.union(told["functions"])),
         "seconds": {"loading": loaded - started, "reading": done - loaded},
         "findings": findings.as_dicts(),
     }

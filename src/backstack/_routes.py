@@ -15,7 +15,7 @@ from ._call_records import CallRecord
 from ._choices import Selection
 from ._clocks import Clock
 from ._importlib_bootstrap_alike import Around
-from ._names import CPU, shown
+from ._names import CPU, did_you_mean, shown
 from ._plans import HostFunction
 from ._records import Backend
 from ._recursion import Recursion, explain_recursion
@@ -144,7 +144,7 @@ class Route(HostFunction):
                 values, keywords, dropped = plan.route(args, kwargs)
                 if record is not None:
                     record.dropped = tuple(dropped)
-                self._warn_of_dropped(dropped, plan.backend)
+                self._warn_of_dropped(dropped, plan)
                 attempt = Attempt(plan.implementation, values, keywords, plan.backend, plan.last)
                 yield attempt, self._around(plan)
             given_up.append((plan.backend, "declined this call of"))
@@ -246,12 +246,13 @@ class Route(HostFunction):
                 ("fell back", self.name), text, errors.FallbackWarning, registry.packages
             )
 
-    def _warn_of_dropped(self, dropped: list[str], backend: Backend) -> None:
+    def _warn_of_dropped(self, dropped: list[str], plan: "Plan") -> None:
         if dropped:
             names = ", ".join(map(repr, dropped))
             warn(
-                f"Backend {backend.shown!r} does not know {names} of {self.name}(); "
-                f"{'it is' if len(dropped) == 1 else 'they are'} left out.",
+                f"Backend {plan.backend.shown!r} does not know {names} of {self.name}(); "
+                f"{'it is' if len(dropped) == 1 else 'they are'} left out."
+                f"{plan.about_dropped(dropped)}",
                 errors.DroppedArgumentWarning,
                 self.registry.packages,
             )
@@ -275,13 +276,25 @@ class Route(HostFunction):
         except TypeError as error:
             kept = self.without_options(kwargs)
             if kept is None:
-                raise TypeError(f"{self.name}() {error}") from None
+                raise self._refusal(error, kwargs, signature) from None
             try:
                 signature.bind(*args, **kept)
             except TypeError as other:
-                raise TypeError(f"{self.name}() {other}") from None
+                raise self._refusal(other, kept, signature) from None
             return kept
         return kwargs
+
+    def _refusal(
+        self, error: TypeError, kwargs: dict[str, Any], signature: inspect.Signature
+    ) -> TypeError:
+        """What `inspect` says, of this function, and with the nearest keyword that there is."""
+        from ._routing import Callee
+
+        known = {*Callee(signature).keywords, self.keyword}
+        strange = [name for name in kwargs if name not in {*known, *signature.parameters}]
+        told = bool(strange) and repr(strange[0]) in str(error)
+        hint = did_you_mean(strange[0], known) if told else ""
+        return TypeError(f"{self.name}() {error}{hint and '.'}{hint}")
 
     def _has_begun(self) -> bool:
         """Whether the error that is being handled came out of the host's own body."""

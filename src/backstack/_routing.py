@@ -11,6 +11,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from ._missing_self import about_method, about_parameter, parameter_taken
 from ._names import did_you_mean
 
 Parameter = inspect.Parameter
@@ -192,8 +193,7 @@ class Plan:
         if rest and not self.takes_rest():
             raise TypeError(
                 f"{self.host_name}() on backend {self.backend.shown!r} takes no further "
-                f"positional arguments: its implementation has no *args where the host's "
-                f"*{host.var_positional} is"
+                f"positional arguments: its implementation has {self.instead_of_rest()}"
             )
         named: dict[str, Any] = {}
         loose: dict[str, Any] = {}  # for the implementation's **kwargs
@@ -213,12 +213,24 @@ class Plan:
         positional = self._positional(named, len(args), bool(rest))
         return (*positional, *rest), {**named, **loose}, dropped
 
+    def about_dropped(self, names: list[str]) -> str:
+        """A sentence that says why it does not know them, where that can be told."""
+        taken = parameter_taken(self.implementation, self.backend.adapter, names)
+        return "" if taken is None else f" {about_parameter(taken)}"
+
     def takes_rest(self) -> bool:
         """Whether the implementation takes what is bound to the host's ``*args``."""
         own = self.own
         return own.var_positional is not None and (
             self._prefix == len(own.positional) == len(self._host.positional)
         )
+
+    def instead_of_rest(self) -> str:
+        """What the implementation has where the host has its ``*args``, and it does not."""
+        theirs = self._host.var_positional
+        if theirs in self.own.named:
+            return f"{theirs!r}, but not '*{theirs}'"
+        return f"no *args where the host's *{theirs} is"
 
     def _positional(self, named: dict[str, Any], given: int, needed: bool) -> list[Any]:
         """Move out of `named` what goes by position: what must, and what came so and may."""
@@ -254,6 +266,9 @@ def signature_of(function: Any, name: str, backend: str) -> inspect.Signature:
     try:
         return inspect.signature(function)
     except Exception as error:
+        method = about_method(function)
+        if method is not None:
+            raise TypeError(f"Backend {backend!r} exports {name!r}, {method}") from None
         raise TypeError(
             f"Backend {backend!r} exports {name!r}, whose signature cannot be inspected "
             f"({error}); wrap it in a function that names its parameters"

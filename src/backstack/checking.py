@@ -12,6 +12,8 @@ from ._bodies import kind_of
 from ._choices import Origin, Selection
 from ._docstrings import documents
 from ._eager_imports import eager_imports
+from ._failing_lines import failing_line
+from ._missing_self import about_parameter, parameter_taken
 from ._names import CPU, did_you_mean, nearest
 from ._options import options_among
 from ._records import Backend
@@ -92,7 +94,7 @@ def _checked(
         except errors.BackendUnavailableError as error:
             yield Finding("warning", "unavailable", None, f"It cannot run here: {error.reason}.")
         except (errors.BackendError, errors.BackstackWarning) as error:
-            yield Finding("error", _code(error), None, str(error))
+            yield Finding("error", _code(error), None, _told(error, backend))
             return
     yield from _whatever(None, _of_labels, registry, backend)
     yield from _whatever(None, _of_exports, registry, backend, routes)
@@ -110,6 +112,14 @@ def _whatever(
     except Exception as error:
         text = f"Looking at it raises {type(error).__name__}: {error}"
         yield Finding("warning", "odd", function, text)
+
+
+def _told(error: Exception, backend: Backend) -> str:
+    """What an error says, and where the backend's code came to it."""
+    provider = backend.provider
+    module = provider.module if provider is not None else adapter_module(backend.adapter)
+    line = failing_line(error.__cause__, module)
+    return f"{error} (at {line})" if line is not None else str(error)
 
 
 def _code(error: Exception) -> str:
@@ -204,7 +214,7 @@ def _of_function(backend: Backend, route: Route, origin: Origin) -> Iterator[Fin
     try:
         plan = route.plan(backend, selection)
     except (errors.BackendLoadError, TypeError) as error:
-        yield Finding("error", "export", name, str(error))
+        yield Finding("error", "export", name, _told(error, backend))
         return
     if plan is None:
         return
@@ -236,9 +246,15 @@ def _of_function(backend: Backend, route: Route, origin: Origin) -> Iterator[Fin
 
 def _of_parameters(host: Callee, plan: Plan) -> Iterator[tuple[Severity, str, str]]:
     own = plan.own
+    lacking = [name for name in host.named if name not in own.named]
+    taken = parameter_taken(plan.implementation, plan.backend.adapter, lacking)
+    if taken is not None:
+        yield "error", "no-self", about_parameter(taken)
     if own.takes_anything:
         return
     for name, parameter in host.named.items():
+        if name == taken:
+            continue
         if name in own.named:
             if parameter.default is not EMPTY and own.named[name].default is EMPTY:
                 yield "note", "required", f"It requires {name!r}, and gets the host's default."
@@ -260,7 +276,10 @@ def _of_parameters(host: Callee, plan: Plan) -> Iterator[tuple[Severity, str, st
             text = f"Its option {name!r} is positional-only, so that nobody can give it."
             yield "warning", "unreachable-option", text
     if host.var_positional and not plan.takes_rest():
-        text = f"It cannot take what a call gives for *{host.var_positional}."
+        text = (
+            f"It cannot take what a call gives for *{host.var_positional}: it has "
+            f"{plan.instead_of_rest()}."
+        )
         yield "warning", "no-var-positional", text
     if host.var_keyword and own.var_keyword is None:
         text = f"It leaves out what a call gives for **{host.var_keyword} and it does not name."

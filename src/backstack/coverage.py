@@ -42,7 +42,8 @@ class Cell(NamedTuple):
 class Coverage:
     """Functions and backends, and which of these implements which of those.
 
-    It prints as a table, in a notebook as a coloured one.
+    It prints as a table, in a notebook as a coloured one. The last row counts what each backend
+    has, as in ``2-3 of 4`` where one is not known.
 
     Attributes
     ----------
@@ -204,8 +205,12 @@ class Coverage:
         return f"There are {what}."
 
     def _total(self, backend: str) -> str:
-        count = sum(self.implemented(function, backend) is True for function in self.functions)
-        return f"{count} of {len(self.functions)}"
+        found = [self.implemented(function, backend) for function in self.functions]
+        least, unknown = found.count(True), found.count(None)
+        if unknown == len(found):
+            return f"? of {unknown}"
+        most = f"-{least + unknown}" if unknown else ""
+        return f"{least}{most} of {len(found)}"
 
     def _rendered(self, render: Any) -> str:
         rows = [

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple, cast
 
 from . import errors
 from ._comparing import IncomparableError, Tolerance, can_be_compared, described, difference
-from ._names import did_you_mean, shown
+from ._names import CPU, did_you_mean, shown
 from ._observers import Observer
 from ._records import Backend
 from ._routes import NOTHING, Attempt, Route
@@ -54,7 +54,8 @@ class Verifier(Observer):
         check = Check(route, attempt.backend, self._comparison_of(route.name), self._on_mismatch)
         if not route.by_name or route.kind.endswith("generator"):
             what = "objects" if not route.by_name else "generators"
-            check.skip(f"{what} show what they are only when they are used")
+            remedy = f"Call it with {route.keyword}={CPU!r} as well, and compare what both do"
+            check.skip(f"{what} show what they are only when they are used", remedy)
             return attempt
         run = _run_coroutine if route.kind == "coroutine" else _run
         # The clock of a trace is in `inside`, and stops before the host runs.
@@ -155,7 +156,8 @@ class Check:
             memo = {id(default): default for default in defaults}
             copied_args, copied_kwargs = copy.deepcopy((args, kept), memo)
         except Exception as error:
-            self.skip("its arguments cannot be copied", error)
+            remedy = "Pass what copy.deepcopy() can copy"
+            self.skip("its arguments cannot be copied", remedy, error)
             return None
         return Twin(copied_args, copied_kwargs, self._shown(args, kept))
 
@@ -190,7 +192,11 @@ class Check:
             else:
                 found = self._difference(own, result)
         except IncomparableError as error:
-            self.skip(f"there is no telling whether {type(own).__name__} objects agree", error)
+            remedy = (
+                f"Give verify() a function that tells: compare={{{self.route.name!r}: function}}"
+            )
+            why = f"there is no telling whether {type(own).__name__} objects agree"
+            self.skip(why, remedy, error)
         else:
             if found is not None:
                 self.report(found, twin)
@@ -249,7 +255,7 @@ class Check:
             difference=found,
         )
 
-    def skip(self, why: str, error: Exception | None = None) -> None:
+    def skip(self, why: str, remedy: str, error: Exception | None = None) -> None:
         """Say, once, that calls of this function are not compared."""
         route = self.route
         kind = f"{type(error).__name__}: " if not isinstance(error, IncomparableError) else ""
@@ -257,7 +263,7 @@ class Check:
         self._backend.once.warn(
             ("not verified", route.name, why, type(error)),
             f"{route.name}() on backend {self._backend.shown!r} is not compared with "
-            f"{route.registry.config.host}'s own: {why}{detail}.",
+            f"{route.registry.config.host}'s own: {why}{detail}. {remedy}.",
             errors.NotVerifiedWarning,
             route.registry.packages,
         )

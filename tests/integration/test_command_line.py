@@ -239,6 +239,17 @@ def test_arguments_of_the_call_are_taken_as_python_writes_them(good, command):
     assert "'dept'" in done.stdout
 
 
+def test_an_argument_that_nobody_has_gets_the_nearest(good, command):
+    for backend in ("cpu", "good"):
+        done = command("explain", "host.compute", "--backend", backend, "-a", "dat=3", "--json")
+        assert done.returncode == 1
+        error = json.loads(done.stdout)["error"]
+        assert "got an unexpected keyword argument 'dat'. Did you mean 'data'?" in error
+    done = command("explain", "host.compute", "-a", "nothing_like_it=3", "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["error"].endswith("argument 'nothing_like_it'")
+
+
 def test_a_function_is_found_by_its_path_and_by_the_name_that_backends_use(good, command):
     for path in ("host.renamed", "host.other_name", "host:dispatcher.other_name"):
         done = command("explain", path, "--json")

@@ -239,7 +239,48 @@ def test_a_test_that_forgets_the_backend_fails_by_raising(host):
 def test_a_backend_that_declines_every_call_does_not_pass(host, run):
     with host.dispatcher.register(fast(double=lambda x: NotImplemented)):
         results = run()
-    assert results == {"double": "FAILED: nothing ran on fast", "half": "PASSED"}
+    told = "nothing ran on fast: 'fast' declined this call of double()"
+    assert results == {"double": f"FAILED: {told}", "half": "PASSED"}
+
+
+@pytest.mark.filterwarnings("ignore::backstack.errors.FallbackWarning")
+def test_who_declined_what_is_told_once_each(host, run):
+    declining = fast(double=lambda x: NotImplemented, half=lambda x: NotImplemented)
+
+    def test_double(backend):
+        for _ in range(3):
+            host.double(4, backend=backend)
+        host.half(4, backend="quick")
+        host.half(4)
+
+    with host.dispatcher.register(declining):
+        results = run(tests={"double": test_double})
+    assert results == {
+        "double": "FAILED: nothing ran on fast: 'fast' declined this call of double(); 'fast' "
+        "declined this call of half()"
+    }
+
+
+def test_one_call_that_is_not_declined_is_enough(host, run):
+    def test_double(backend):
+        with host.dispatcher.backend(on_missing="host"):
+            assert host.double(4, backend=backend) == host.double(5, backend=backend) - 2
+
+    adapter = fast(double=lambda x: NotImplemented if x == 4 else x * 2)
+    with host.dispatcher.register(adapter):
+        assert run(tests={"double": test_double}) == {"double": "PASSED"}
+
+
+def test_what_another_backend_declined_is_not_told(host, run):
+    other = SimpleNamespace(name="other", double=lambda x: NotImplemented)
+
+    def test_double(backend):
+        with host.dispatcher.backend("other", on_missing="host"):
+            host.double(4)
+
+    with host.dispatcher.register(fast()), host.dispatcher.register(other):
+        results = run(tests={"double": test_double})
+    assert results == {"double": "FAILED: nothing ran on fast"}
 
 
 def test_what_ran_on_another_backend_does_not_count(host, run):
@@ -502,6 +543,33 @@ def test_just_one_of_dispatcher_and_callable_is_given(host):
             )
 
 
+@pytest.mark.parametrize("value", ["host", "", 5, backstack, backstack.BackendDispatcher, [1]])
+def test_what_is_no_dispatcher_is_refused(value):
+    told = f"dispatcher must be the host's BackendDispatcher, not {value!r}"
+    ran = []
+    for misuse in (
+        lambda: check_adapter(value, "fast"),
+        lambda: check_adapter(value, "cpu"),
+        lambda: loopback(value),
+        lambda: run_conformance(
+            backend_name="fast", tests={"double": ran.append}, dispatcher=value
+        ),
+    ):
+        with pytest.raises(ValueError) as caught:
+            misuse()
+        assert str(caught.value) == told
+    assert not ran
+
+
+def test_a_dispatcher_of_a_kind_of_its_own_is_one(host):
+    class Dispatcher(backstack.BackendDispatcher):
+        pass
+
+    dispatcher = Dispatcher(entrypoint_group="host.backends", host_name="host")
+    with dispatcher.register(loopback(dispatcher)):
+        assert check_adapter(dispatcher, "loopback") is not None
+
+
 def test_arguments_are_given_by_name_alone(host):
     with pytest.raises(TypeError):
         run_conformance("fast", host.tests, host.dispatcher)
@@ -604,6 +672,87 @@ def test_an_adapter_is_looked_at_without_calling_its_functions(host):
     with host.dispatcher.register(fast(double=called.append, half=lambda x: called.append(x))):
         check_adapter(host.dispatcher, "fast")
     assert not called
+
+
+class Selfless:
+    name = "fast"
+
+    def double(x):
+        pass
+
+    def half(x, **more):
+        pass
+
+
+class SelflessForAnything:
+    name = "fast"
+
+    def double(x, *args, **kwargs):
+        pass
+
+    def half(self, x):
+        pass
+
+
+class WellMade:
+    name = "fast"
+
+    def double(self, x):
+        pass
+
+    @staticmethod
+    def half(x):
+        pass
+
+
+def test_methods_without_self_are_found(host):
+    found = {}
+    for adapter in (Selfless, SelflessForAnything, WellMade):
+        with host.dispatcher.register(adapter):
+            findings = check_adapter(host.dispatcher, "fast")
+        found[adapter] = [(f.severity, f.code, f.function) for f in findings]
+        for finding in findings:
+            assert finding.message == (
+                "Its 'x' is passed the adapter itself, as a method's first parameter: add "
+                "'self', or @staticmethod."
+            )
+    assert found == {
+        Selfless: [("error", "no-self", "double"), ("error", "no-self", "half")],
+        SelflessForAnything: [("error", "no-self", "double")],
+        WellMade: [],
+    }
+
+
+def test_what_such_a_method_lacks_besides_is_found_as_well(host):
+    @host.dispatcher.backend_dispatch
+    def scale(data, factor, size=1):
+        pass
+
+    class Adapter:
+        name = "fast"
+
+        def scale(data, size=1):
+            pass
+
+    with host.dispatcher.register(Adapter):
+        findings = check_adapter(host.dispatcher, "fast")
+    assert [finding.code for finding in findings] == ["no-self", "missing-parameter"]
+    assert "'factor'" in findings[1].message
+
+
+def test_a_parameter_called_as_the_hosts_args_is_found(host):
+    @host.dispatcher.backend_dispatch
+    def stack(*points):
+        pass
+
+    told = "It cannot take what a call gives for *points: it has "
+    for own, instead in (
+        (lambda points=(): None, "'points', but not '*points'."),
+        (lambda: None, "no *args where the host's *points is."),
+    ):
+        with host.dispatcher.register(fast(stack=own)):
+            messages = [finding.message for finding in check_adapter(host.dispatcher, "fast")]
+        assert told + instead in messages
 
 
 def test_an_installed_adapter_is_loaded_to_be_looked_at(site, host):

@@ -502,7 +502,7 @@ def __getattr__(attribute):
 """
     place.install("b", source)
     (backend,) = place.doctor("host", status=0)["backends"]
-    assert codes(backend) == []
+    assert (backend["functions"], codes(backend)) == (["compute"], [])
 
 
 def test_an_adapter_may_be_a_class_in_a_package(place):
@@ -695,6 +695,82 @@ def test_a_host_without_a_variable_says_so(place):
     report = place.doctor("host", status=0, env={"HOST_BACKEND": "nope"})
     assert any("reads no variable" in variable["effect"] for variable in report["variables"])
     assert "reads no variable" in place.run("doctor", "host").stdout
+
+
+MISSPELT = {
+    "HOST_BACKENDS": "HOST_BACKEND",
+    "HOSTBACKEND": "HOST_BACKEND",
+    "HSOT_BACKEND": "HOST_BACKEND",
+    "host_backend": "HOST_BACKEND",
+    "HOST_BACKND": "HOST_BACKEND",
+    "HOST_BACKEND_TRSUT": "HOST_BACKEND_TRUST",
+    "HOST_BACKENDS_TRUST": "HOST_BACKEND_TRUST",
+}
+#: What the host, or anybody else, may well read.
+UNSUSPICIOUS = (
+    "HOST",
+    "HOST_BACK",
+    "HOST_BACKUP",
+    "HOST_BACKEND_DIR",
+    "HOST_BACKEND_TEST",
+    "HOST_DASK_BACKEND",
+    "HOST2_BACKEND",
+    "HOSTS_BACKEND",
+    "GHOST_BACKEND",
+    "COST_BACKEND",
+    "BACKEND",
+)
+
+
+def test_a_variable_that_is_nearly_the_hosts_is_told_with_what_was_meant(place):
+    report = place.doctor("host", status=0, env=dict.fromkeys(MISSPELT, "b"))
+    told = variables(report)
+    assert set(told) == {"HOST_BACKEND", "HOST_BACKEND_TRUST", *MISSPELT}
+    for name, meant in MISSPELT.items():
+        assert told[name] == {
+            "name": name,
+            "value": "b",
+            "effect": f"Not read by backstack. Did you mean {meant!r}?",
+            "problem": None,
+        }
+    assert told["HOST_BACKEND"]["value"] is None
+    text = place.run("doctor", "host", env={"HOST_BACKENDS": "b"}).stdout
+    assert "HOST_BACKENDS=b\n    Not read by backstack. Did you mean 'HOST_BACKEND'?" in text
+
+
+def test_variables_of_others_and_empty_ones_are_not_told(place):
+    env = {**dict.fromkeys(UNSUSPICIOUS, "b"), **dict.fromkeys(MISSPELT, "")}
+    report = place.doctor("host", status=0, env=env)
+    assert set(variables(report)) == {"HOST_BACKEND", "HOST_BACKEND_TRUST"}
+
+
+def test_a_variable_that_another_host_reads_is_not_told(place):
+    place.write({"host.py": HOST + TWO.replace('"first"', '"ho-st"').replace('"second"', '"hsot"')})
+    place.install("b", "name = 'b'\n" + WHOLE, group="h_ost.backends")
+    place.write(
+        {
+            "decl-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: decl\nVersion: 1.0\n",
+            "decl-1.0.dist-info/entry_points.txt": "[backstack.hosts]\nhos-t = nowhere:x\n",
+        }
+    )
+    hosts = ("HO_ST", "HSOT", "H_OST", "HOS_T")
+    env = dict.fromkeys([f"{host}_BACKEND{end}" for host in hosts for end in ("", "_TRUST")], "b")
+    report = place.doctor("host:dispatcher", status=0, env={**env, "_HOST_BACKEND": "b"})
+    assert set(variables(report)) == {"HOST_BACKEND", "HOST_BACKEND_TRUST", "_HOST_BACKEND"}
+
+
+@pytest.mark.parametrize(
+    ("configured", "env", "told"),
+    [
+        ("'RUN_WITH'", ["RUN_WIHT", "HOST_BACKENDS", "RUN_WIDTH", "RUN"], ["RUN_WIHT"]),
+        ("'DEVICE'", ["DEVICES", "DEVICE2", "DEVCIE"], ["DEVCIE"]),
+        ("None", ["HOST_BACKENDS", "HOST_BACKEND_TRUTS"], ["HOST_BACKEND_TRUTS"]),
+    ],
+)
+def test_variables_of_a_host_that_names_its_own(place, configured, env, told):
+    place.write({"host.py": HOST.replace("host_name=", f"env_var={configured}, host_name=")})
+    report = place.doctor("host", status=0, env=dict.fromkeys(env, "b"))
+    assert sorted(v["name"] for v in report["variables"] if "mean" in v["effect"]) == told
 
 
 # -- hosts ---------------------------------------------------------------------------------
@@ -1082,3 +1158,101 @@ def test_the_doctor_says_that_it_was_he_who_asked(place):
     place.install("b", "name = 'b'\nraise OSError('no driver')\n")
     (finding,) = one(place.doctor("host", status=1), "b")["findings"]
     assert "(asked for by backstack doctor)" in finding["message"]
+
+
+# -- where a backend failed ----------------------------------------------------------------
+
+
+def place_of_failure(backend):
+    (finding,) = [f for f in findings(backend) if f["severity"] == "error"]
+    return finding["message"].rpartition(" (at ")[2].removesuffix(")").rpartition(os.sep)[2]
+
+
+#: Files beside the adapter, and the line that is told of it; its own module is ``b_adapter``.
+FAILING = {
+    "itself": ("name = 'b'\n\nraise OSError('no driver')\n", {}, "b_adapter.py:3"),
+    "in a function": (
+        "def find():\n    raise OSError('no driver')\nname = 'b'\nfind()\n",
+        {},
+        "b_adapter.py:2",
+    ),
+    "what it imports": (
+        "name = 'b'\nimport other_lib\n",
+        {"other_lib.py": "\n\nraise OSError('no driver')\n"},
+        "b_adapter.py:2",
+    ),
+    "what is not there": ("name = 'b'\n\nimport no_such_module_anywhere\n", {}, "b_adapter.py:3"),
+    "what it calls": ("name = 'b'\nimport json\njson.loads('{')\n", {}, "b_adapter.py:3"),
+    "exits": ("name = 'b'\nimport sys\nsys.exit(3)\n", {}, "b_adapter.py:3"),
+    "when its name is read": (
+        "name = 'b'\ndel name\ndef __getattr__(attribute):\n    raise OSError(attribute)\n",
+        {},
+        "b_adapter.py:4",
+    ),
+    "when a function is read": (
+        (
+            "name = 'b'\n__all__ = ['compute']\ndef __getattr__(attribute):\n"
+            "    if attribute == 'compute':\n        import no_such_module_anywhere\n"
+            "    raise AttributeError(attribute)\n"
+        ),
+        {},
+        "b_adapter.py:5",
+    ),
+    "the innermost of its package": (
+        None,
+        {
+            "pack/__init__.py": "",
+            "pack/adapter.py": "name = 'b'\n\nfrom . import core\n",
+            "pack/core.py": "import json\n\n\nimport other_lib\n",
+            "other_lib.py": "raise OSError('no driver')\n",
+        },
+        "core.py:4",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", FAILING)
+def test_the_line_of_the_backend_that_failed_is_told(place, case):
+    source, files, line = FAILING[case]
+    place.write(files)
+    entry_name = None if source is not None else "b = pack.adapter\n#"
+    place.install("b", source or "", entry_name=entry_name)
+    (backend,) = place.doctor("host", status=1)["backends"]
+    assert place_of_failure(backend) == line
+    assert line in place.run("doctor", "host").stdout
+
+
+def test_the_constructor_of_an_adapter_is_a_line_of_the_backend(place):
+    source = "class A:\n    name = 'b'\n    def __init__(self):\n        raise OSError('no')\n"
+    place.write({"pack.py": source})
+    place.install("unused", "", entry_name="b = pack:A\n#")
+    (backend,) = place.doctor("host", status=1)["backends"]
+    assert place_of_failure(backend) == "pack.py:4"
+
+
+def test_a_constructor_of_another_package_is_told_where_nothing_of_the_backend_ran(place):
+    place.write({"elsewhere.py": "class A:\n    name = 'b'\n    def __init__(self): 1 / 0\n"})
+    place.write({"pack.py": "from elsewhere import A\n"})
+    place.install("unused", "", entry_name="b = pack:A\n#")
+    (backend,) = place.doctor("host", status=1)["backends"]
+    assert place_of_failure(backend) == "elsewhere.py:3"
+
+
+@pytest.mark.parametrize(
+    "source", ["name = 'b'\nx = = 1\n", "title = 'b'\n", "name = 5\n", "name = 'b'\n__all__ = 3\n"]
+)
+def test_where_no_line_of_a_backend_failed_none_is_told(place, source):
+    place.install("b", source)
+    (backend,) = place.doctor("host", status=1)["backends"]
+    (finding,) = [f for f in findings(backend) if f["severity"] == "error"]
+    assert finding["code"] == "load-failed"
+    assert "(at " not in finding["message"]
+    assert ("line 2" in finding["message"]) == ("= =" in source)
+
+
+def test_a_method_without_self_is_found(place):
+    source = "class A:\n    name = 'b'\n    def compute(data, size=1): return data\n"
+    place.write({"pack.py": source})
+    place.install("unused", "", entry_name="b = pack:A\n#")
+    (backend,) = place.doctor("host", status=1)["backends"]
+    assert codes(backend) == [("error", "no-self", "compute")]

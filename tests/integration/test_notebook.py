@@ -1,6 +1,5 @@
 """A real notebook kernel: what cells show, where warnings point, what the next cell sees."""
 
-import html.parser
 import json
 import os
 import subprocess
@@ -134,61 +133,31 @@ def kernel(started):
     return started
 
 
-class Rows(html.parser.HTMLParser):
-    """The rows of a table; tags have to match."""
-
-    VOID = ("br", "hr", "img", "input", "meta")
-
-    def __init__(self, text):
-        super().__init__()
-        self.rows, self._open = [], []
-        self.feed(text)
-        self.close()
-        assert self._open == []
-
-    def handle_starttag(self, tag, attrs):
-        if tag not in self.VOID:
-            self._open.append(tag)
-        if tag == "tr":
-            self.rows.append([])
-        if tag in ("td", "th"):
-            self.rows[-1].append("")
-
-    def handle_endtag(self, tag):
-        if tag not in self.VOID:
-            assert self._open.pop() == tag
-
-    def handle_data(self, data):
-        if self._open and {"td", "th"} & set(self._open):
-            self.rows[-1][-1] += data
+def table(html):
+    return {row[0].strip(): [cell.strip() for cell in row[1:]] for row in html.rows if row}
 
 
-def table(text):
-    rows = Rows(text).rows
-    return {row[0].strip(): [cell.strip() for cell in row[1:]] for row in rows if row}
-
-
-def test_backends_show_as_a_table(kernel):
+def test_backends_show_as_a_table(kernel, read_html):
     cell = kernel.run("backends()")
     assert cell.error is None
-    rows = table(cell.html)
+    rows = table(read_html(cell.html))
     assert {"fast", "slow"} <= set(rows)
     assert "quick" in rows["fast"]
     assert "quick" in cell.plain
     assert "<" not in cell.plain
 
 
-def test_an_explanation_shows_as_html_and_as_text(kernel):
+def test_an_explanation_shows_as_html_and_as_text(kernel, read_html):
     cell = kernel.run("explain(compute, [1], size=5, backend='fast')")
     assert cell.error is None
-    Rows(cell.html)
+    read_html(cell.html)
     for text in (cell.html, cell.plain):
         assert "fast" in text
         assert "size" in text
     assert "would run on 'fast'" in cell.plain
 
 
-def test_what_is_shown_of_calls_is_a_table(kernel):
+def test_what_is_shown_of_calls_is_a_table(kernel, read_html):
     cell = kernel.run("""
 with trace() as calls:
     compute([1])
@@ -198,7 +167,7 @@ with trace() as calls:
 calls
 """)
     assert cell.error is None
-    rows = Rows(cell.html).rows
+    rows = read_html(cell.html).rows
     assert len([row for row in rows if "compute" in row]) == 3
     for name in ("cpu", "fast", "slow"):
         assert name in cell.plain
@@ -206,30 +175,30 @@ calls
 
     summary = kernel.run("calls.summary()")
     assert summary.error is None
-    assert any("compute" in row for row in Rows(summary.html).rows)
+    assert any("compute" in row for row in read_html(summary.html).rows)
     assert "compute" in summary.plain
 
 
-def test_nothing_traced_shows_as_well(kernel):
+def test_nothing_traced_shows_as_well(kernel, read_html):
     cell = kernel.run("with trace() as calls: pass\ncalls")
-    Rows(cell.html)
+    read_html(cell.html)
     assert cell.plain
     cell = kernel.run("calls.summary()")
-    Rows(cell.html)
+    read_html(cell.html)
     assert cell.plain
 
 
-def test_a_coverage_shows_as_a_table(kernel):
+def test_a_coverage_shows_as_a_table(kernel, read_html):
     cell = kernel.run("coverage()")
     assert cell.error is None
-    rows = table(cell.html)
+    rows = table(read_html(cell.html))
     assert {"compute", "lacking", "fetch"} <= set(rows)
     assert len(rows["compute"]) == 2
     assert "lacking" in cell.plain
     assert "<td" not in cell.plain
 
 
-def test_what_stands_in_a_record_is_no_markup(kernel):
+def test_what_stands_in_a_record_is_no_markup(kernel, read_html):
     cell = kernel.run("""
 odd = dispatcher.register(types.SimpleNamespace(
     name="odd", compute=lambda data: 1, is_available=lambda: "<script>alert(1)</script> & more"))
@@ -242,7 +211,7 @@ backends()
     assert cell.error is None
     assert "<script>" not in cell.html
     assert "&lt;script&gt;" in cell.html
-    Rows(cell.html)
+    read_html(cell.html)
 
 
 def test_a_fallback_warns_of_the_cell_that_called(kernel):
@@ -300,10 +269,10 @@ first, second, third, await fetch([1]), settings.backend
     assert kernel.value("compute([1])") == "'host'"
 
 
-def test_a_trace_sees_what_is_awaited_at_the_top_level(kernel):
+def test_a_trace_sees_what_is_awaited_at_the_top_level(kernel, read_html):
     cell = kernel.run("with trace() as calls:\n    await fetch([1], backend='fast')\ncalls")
     assert cell.error is None
-    assert any("fetch" in row for row in Rows(cell.html).rows)
+    assert any("fetch" in row for row in read_html(cell.html).rows)
     assert kernel.value("[(c.function, c.ran_on) for c in calls]") == "[('fetch', 'fast')]"
 
 

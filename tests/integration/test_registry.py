@@ -4,7 +4,7 @@ import gc
 import inspect
 import sys
 import types
-from types import SimpleNamespace
+from types import MappingProxyType, ModuleType, SimpleNamespace
 
 import pytest
 
@@ -163,6 +163,98 @@ def test_what_cannot_be_a_backend_is_refused_and_leaves_nothing(dispatcher, adap
         dispatcher.register(adapter)
     assert dispatcher.backends() == ()
     assert dispatcher.available_backend_names() == []
+
+
+@pytest.mark.parametrize("adapter", [{"name": "x", "f": len}, MappingProxyType({"name": "x"}), {}])
+def test_a_mapping_is_told_that_it_has_no_attributes(dispatcher, adapter):
+    with pytest.raises(backstack.BackendLoadError, match="no 'name': it is a mapping") as caught:
+        dispatcher.register(adapter)
+    assert "types.SimpleNamespace(**mapping) has attributes" in caught.value.reason
+    assert dispatcher.backends() == ()
+
+
+def test_what_the_message_about_mappings_says_works(dispatcher, f):
+    mapping = {"name": "x", "f": lambda x: ("x", x)}
+    dispatcher.register(SimpleNamespace(**mapping))
+    assert f(1, backend="x") == ("x", 1)
+
+
+def test_a_mapping_with_attributes_is_an_adapter(dispatcher):
+    class Both(dict):
+        name = "x"
+
+    assert dispatcher.register(Both()).name == "x"
+
+
+class Renamed:
+    Name = "x"
+
+
+class Slotted:
+    __slots__ = ("title",)
+    names = "x"
+
+
+def module(**names):
+    made = ModuleType("made")
+    vars(made).update(names)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("adapter", "meant"),
+    [
+        (SimpleNamespace(nam="x", f=len), "nam"),
+        (SimpleNamespace(nmae="x"), "nmae"),
+        (Renamed, "Name"),
+        (Slotted, "names"),
+        (module(NAME="x"), "NAME"),
+    ],
+)
+def test_what_was_probably_meant_to_be_the_name_is_told(dispatcher, adapter, meant):
+    with pytest.raises(backstack.BackendLoadError) as caught:
+        dispatcher.register(adapter)
+    assert caught.value.reason == (
+        f"the adapter has no 'name'; perhaps its {meant!r} was meant to be that"
+    )
+
+
+class Naming:
+    @property
+    def nam(self):
+        raise RuntimeError("it was read")
+
+
+class Pretending:
+    """Says odd things of itself whenever it is asked."""
+
+    @property
+    def __dict__(self):
+        raise RuntimeError("no")
+
+
+@pytest.mark.parametrize(
+    "adapter",
+    [
+        SimpleNamespace(title="x", frame="y"),
+        SimpleNamespace(nam=5, Name=len),
+        SimpleNamespace(_name="x"),
+        Naming,
+        Pretending,
+        module(),
+    ],
+)
+def test_what_is_no_name_is_not_taken_for_one(dispatcher, adapter):
+    with pytest.raises(backstack.BackendLoadError) as caught:
+        dispatcher.register(adapter)
+    assert caught.value.reason == "the adapter has no 'name'"
+
+
+def test_an_installed_adapter_with_a_misspelt_name_is_told_so(site, dispatcher):
+    site.adapter("it", "Name = 'it'\n")
+    with pytest.warns(backstack.UnlistedBackendWarning):
+        with pytest.raises(backstack.BackendLoadError, match="perhaps its 'Name' was meant"):
+            dispatcher.backend("it").__enter__()
 
 
 def test_a_class_whose_constructor_raises_is_refused(dispatcher):

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import textwrap
-from html.parser import HTMLParser
 
 import pytest
 
@@ -82,41 +81,8 @@ Host
 """
 
 
-class Text(HTMLParser):
-    """The words of a page, the addresses of its links, and the cells of its tables."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.words, self.links, self.rows, self._cell = [], {}, [], None
-        self._link = None
-        self.feed(page)
-        self.text = " ".join(" ".join(self.words).split())
-
-    def handle_starttag(self, tag, attributes):
-        if tag == "tr":
-            self.rows.append([])
-        elif tag in ("td", "th"):
-            self._cell = []
-        elif tag == "a":
-            self._link = dict(attributes).get("href")
-
-    def handle_endtag(self, tag):
-        if tag in ("td", "th"):
-            self.rows[-1].append(" ".join(" ".join(self._cell).split()))
-            self._cell = None
-        elif tag == "a":
-            self._link = None
-
-    def handle_data(self, data):
-        self.words.append(data)
-        if self._link and data.strip():
-            self.links[data.strip()] = self._link
-        if self._cell is not None:
-            self._cell.append(data)
-
-
 @pytest.fixture
-def build(site, tmp_path):
+def build(site, tmp_path, read_html):
     pytest.importorskip("sphinx")
     site.write(HOST)
     source = tmp_path / "docs"
@@ -142,7 +108,7 @@ def build(site, tmp_path):
             timeout=120,
         )
         assert done.returncode == status, done.stderr
-        return done.stderr if status else Text((tmp_path / "html" / "index.html").read_text())
+        return done.stderr if status else read_html((tmp_path / "html" / "index.html").read_text())
 
     return run
 

@@ -2,7 +2,6 @@
 
 import builtins
 import json
-from html.parser import HTMLParser
 from types import SimpleNamespace
 
 import pytest
@@ -86,30 +85,6 @@ def known(coverage):
         backend: tuple(coverage.implemented(function, backend) for function in coverage.functions)
         for backend in coverage.backends
     }
-
-
-class Cells(HTMLParser):
-    def __init__(self, text):
-        super().__init__()
-        self.rows, self.open, self.text = [], [], ""
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag, attrs):
-        self.open.append(tag)
-        if tag == "tr":
-            self.rows.append([])
-        elif tag in ("td", "th"):
-            self.rows[-1].append("")
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.text += data
-        if self.open and self.open[-1] in ("td", "th"):
-            self.rows[-1][-1] += data
 
 
 # -- what is known -------------------------------------------------------------------------
@@ -351,7 +326,7 @@ def test_it_prints_as_an_aligned_table(coverage):
         "--------  ------  -----------------  ------",
         "f         -       yes (speed, tile)  ?",
         "g         -       yes                ?",
-        "          0 of 2  2 of 2             0 of 2",
+        "          0 of 2  2 of 2             ? of 2",
         "",
         NOTE,
     ]
@@ -364,13 +339,13 @@ def test_the_note_is_there_only_where_something_is_unknown(empty):
         assert "?" not in text
 
 
-def test_the_html_is_whole(coverage):
-    html = Cells(coverage._repr_html_())
+def test_the_html_is_whole(coverage, read_html):
+    html = read_html(coverage._repr_html_())
     assert html.rows == [
         ["function", "bare", "full", "lazy"],
         ["f", "-", "yes (speed, tile)", "?"],
         ["g", "-", "yes", "?"],
-        ["", "0 of 2", "2 of 2", "0 of 2"],
+        ["", "0 of 2", "2 of 2", "? of 2"],
     ]
     assert NOTE in html.text
 
@@ -381,30 +356,59 @@ def test_the_markdown_is_a_table(coverage):
         "| --- | --- | --- | --- |",
         "| f | - | yes (speed, tile) | ? |",
         "| g | - | yes | ? |",
-        "|  | 0 of 2 | 2 of 2 | 0 of 2 |",
+        "|  | 0 of 2 | 2 of 2 | ? of 2 |",
         "",
         NOTE,
     ]
 
 
-def test_names_are_escaped(coverage):
+@pytest.mark.parametrize(
+    ("implemented", "total"),
+    [
+        ((True, True, True), "3 of 3"),
+        ((True, False, False), "1 of 3"),
+        ((False, False, False), "0 of 3"),
+        ((True, None, False), "1-2 of 3"),
+        ((True, None, None), "1-3 of 3"),
+        ((False, False, None), "0-1 of 3"),
+        ((None, None, None), "? of 3"),
+        ((None,), "? of 1"),
+        ((True,), "1 of 1"),
+    ],
+)
+def test_the_total_claims_only_what_is_known(coverage, implemented, total, read_html):
+    functions = [f"f{i}" for i in range(len(implemented))]
+    cells = {
+        name: {"mine": {"implemented": value, "options": []}}
+        for name, value in zip(functions, implemented, strict=True)
+    }
+    told = {"host": "host", "functions": functions, "backends": ["mine"], "coverage": cells}
+    made = type(coverage).from_dict(told)
+    text = str(made).removesuffix("\n\n" + NOTE).splitlines()
+    markdown = made.to_markdown().removesuffix("\n\n" + NOTE).splitlines()
+    assert text[-1].strip() == total
+    assert read_html(made._repr_html_()).rows[-1] == ["", total]
+    assert markdown[-1] == f"|  | {total} |"
+
+
+def test_names_are_escaped(coverage, read_html):
     told = json.dumps(coverage.as_dict()).replace('"bare"', '"a|b<i>"').replace('"g"', '"x<&>|"')
     strange = type(coverage).from_dict(json.loads(told))
-    html = Cells(strange._repr_html_())
+    html = read_html(strange._repr_html_())
     assert html.rows[0][1] == "a|b<i>"
     assert html.rows[2][0] == "x<&>|"
     rows = strange.to_markdown().splitlines()[:5]
     assert {row.replace("\\|", "").count("|") for row in rows} == {5}
 
 
-def test_without_functions(make_dispatcher):
+def test_without_functions(make_dispatcher, read_html):
     dispatcher = make_dispatcher()
     dispatcher.register(SimpleNamespace(name="mine"))
     coverage = dispatcher.coverage()
     assert (coverage.functions, coverage.backends) == ((), ("mine",))
     for text in (str(coverage), coverage._repr_html_(), coverage.to_markdown()):
         assert "There are no dispatched functions." in text
-    Cells(coverage._repr_html_())
+    read_html(coverage._repr_html_())
 
 
 def test_without_backends(empty, site):

@@ -617,6 +617,52 @@ def test_each_way_of_choosing_says_what_it_takes(dispatcher, f):
         dispatcher.get_backend(5)
 
 
+@pytest.mark.parametrize("label", ["cuda,cpu", "cuda, cpu", ",", "cuda,", "nobody,gpu"])
+@pytest.mark.parametrize(
+    ("level", "takes"),
+    [
+        ("call", "the call's backend= takes one name; lists of preferences go into a scope or"),
+        ("scope", "a 'with' scope takes names, each an argument of its own, as in backend('a',"),
+        ("setting", "settings.backend takes a name, a list of names in order of preference,"),
+    ],
+)
+def test_several_names_in_one_text_are_told_how_they_are_given(dispatcher, f, label, level, takes):
+    error = error_of(dispatcher, f, label, level)
+    assert type(error) is backstack.UnknownBackendError
+    assert str(error).startswith(f"Unknown backend {label!r} for host (asked for by ")
+    assert f"). Commas separate no names here: {takes}" in str(error)
+    assert "Did you mean" not in str(error)
+    assert (error.label, error.suggestion, error.chosen_by) == (label, None, level)
+    assert {"cpu", "cuda"} <= set(error.available)
+
+
+def test_every_scope_says_how_several_names_are_given(dispatcher):
+    for make in (dispatcher.verify, dispatcher.settings.use_backend):
+        with pytest.raises(backstack.UnknownBackendError, match=r"Commas .* argument of its own"):
+            make("cuda,cpu").__enter__()
+
+
+def test_what_is_said_of_several_names_works(dispatcher, f):
+    with dispatcher.backend("cuda", "cpu"):
+        assert dispatcher.settings.backend == ("cuda", "cpu")
+    dispatcher.settings.backend = ["cuda", "cpu"]
+    assert dispatcher.settings.backend == ("cuda", "cpu")
+    dispatcher.settings.backend = None
+
+
+@pytest.mark.parametrize("label", ["cudaa", "cuda cpu", "cuda;cpu"])
+def test_of_one_name_nothing_is_said_about_commas(dispatcher, f, label):
+    assert "Commas" not in str(error_of(dispatcher, f, label))
+
+
+def test_commas_in_the_variable_separate_names(make_dispatcher, monkeypatch):
+    monkeypatch.setenv("HOST_BACKEND", "nobody,cpu")
+    f = make_dispatcher().backend_dispatch(name="f")(lambda: "cpu")
+    with pytest.raises(backstack.UnknownBackendError, match="Unknown backend 'nobody'") as caught:
+        f()
+    assert "Commas" not in str(caught.value)
+
+
 def test_a_scope_that_was_not_called_is_told_at_once(dispatcher):
     with pytest.raises(TypeError, match=r"@backend\('name'\)"):
 

@@ -9,7 +9,6 @@ import sys
 import warnings
 import weakref
 from contextlib import ExitStack
-from html.parser import HTMLParser
 from types import SimpleNamespace
 from unittest import mock
 
@@ -815,35 +814,16 @@ def test_notes_of_an_error_are_printed_on_lines_of_their_own(registered):
     assert note in explained.as_dict()["error"]
 
 
-class Cells(HTMLParser):
-    def __init__(self, text):
-        super().__init__()
-        self.cells, self.open = [], []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if self.open and self.open[-1] in ("td", "th", "strong"):
-            self.cells.append(data)
-
-
-def test_the_html_is_whole_and_escaped(registered):
+def test_the_html_is_whole_and_escaped(registered, read_html):
     registered.register(
         SimpleNamespace(name="html", is_available=lambda: "no <b> & no </td>", quiet=lambda x: x)
     )
     explained = registered.explain(registered.quiet, 1, backend="html")
-    html = Cells(explained._repr_html_())
-    assert html.open == []
-    assert html.cells[0] == "quiet() would raise BackendUnavailableError."
+    html = read_html(explained._repr_html_())
+    assert html.text.strip().startswith("quiet() would raise BackendUnavailableError.")
     assert "error" in html.cells
     assert any("no <b> & no </td>" in cell for cell in html.cells)
-    assert Cells(registered.explain(registered.quiet, 1)._repr_html_()).open == []
+    assert read_html(registered.explain(registered.quiet, 1)._repr_html_()).cells
 
 
 def test_it_goes_into_json(registered):
@@ -1050,6 +1030,62 @@ def test_an_option_at_its_default_hides_no_other_mistake(plain_f):
         f(0, x=1, speed=1)
     assert type(dispatcher.explain(f, 0, x=1, speed=1).error) is TypeError
     assert dispatcher.explain(f, 0, y=1, speed=1).error is None
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "hint"),
+    [
+        ({"sized": 1}, ". Did you mean 'size'?"),
+        ({"SIZE": 1}, ". Did you mean 'size'?"),
+        ({"bakend": "cpu"}, ". Did you mean 'backend'?"),
+        ({"nothing_like_it": 1}, ""),
+        ({"size": 2, "sized": 1}, ". Did you mean 'size'?"),
+        ({"firs": 1}, ""),  # that one goes by position
+    ],
+)
+def test_an_unknown_keyword_on_the_host_gets_the_nearest(make_dispatcher, kwargs, hint):
+    dispatcher = make_dispatcher()
+
+    @dispatcher.backend_dispatch
+    def f(first=0, /, size=1):
+        pass
+
+    @dispatcher.backend_dispatch
+    def steps(first=0, /, size=1):
+        yield
+
+    @dispatcher.backend_class
+    class Model:
+        def __init__(self, first=0, /, size=1):
+            pass
+
+    for function in (f, steps, Model):
+        error = dispatcher.explain(function, **kwargs).error
+        assert type(error) is TypeError
+        unknown = next(name for name in kwargs if name != "size")
+        name = function.__name__
+        assert str(error) == f"{name}() got an unexpected keyword argument {unknown!r}{hint}"
+    with pytest.raises(TypeError) as caught:
+        steps(**kwargs, backend="cpu")
+    assert str(caught.value) == f"steps() got an unexpected keyword argument {unknown!r}{hint}"
+
+
+def test_other_mistakes_get_no_such_hint(make_dispatcher):
+    dispatcher = make_dispatcher()
+
+    @dispatcher.backend_dispatch
+    def f(x, /, size=1):
+        pass
+
+    for args, kwargs in (
+        ((), {"sized": 1}),
+        ((1, 2, 3), {}),
+        ((1, 2), {"size": 1}),
+        ((), {"x": 1}),
+    ):
+        error = dispatcher.explain(f, *args, **kwargs).error
+        assert type(error) is TypeError
+        assert "Did you mean" not in str(error)
 
 
 def test_a_class_is_explained_with_its_arguments(make_dispatcher):

@@ -2,37 +2,11 @@
 
 import json
 import warnings
-from html.parser import HTMLParser
 from types import SimpleNamespace
 
 import pytest
 
 import backstack
-
-
-class Cells(HTMLParser):
-    """The cells of each row of a table."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.rows, self.open = [], []
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag, attrs):
-        self.open.append(tag)
-        if tag == "tr":
-            self.rows.append([])
-        elif tag in ("td", "th"):
-            self.rows[-1].append("")
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if self.open and self.open[-1] in ("td", "th"):
-            self.rows[-1][-1] += data
 
 
 def read_text(text):
@@ -95,10 +69,10 @@ TABLES = ["backends", "calls", "summary"]
 
 
 @pytest.mark.parametrize("which", TABLES)
-def test_text_and_html_show_the_same(tables, which):
+def test_text_and_html_show_the_same(tables, which, read_html):
     table = tables[which]
     rows = read_text(repr(table))
-    assert rows == Cells(table._repr_html_()).rows
+    assert rows == read_html(table._repr_html_()).rows
     assert str(table) == repr(table)
     assert len(rows) == len(table) + 1
     assert set(rows[0]) <= set(table.columns)
@@ -132,7 +106,7 @@ def test_which_columns_those_are(tables):
     assert read_text(repr(tables["summary"]))[0] == list(tables["summary"].columns)
 
 
-def test_a_text_of_several_lines_is_shown_on_one(dispatcher):
+def test_a_text_of_several_lines_is_shown_on_one(dispatcher, read_html):
     with pytest.raises(backstack.BackendUnavailableError):
         dispatcher.backend("off").__enter__()
     table = dispatcher.backends()
@@ -140,12 +114,14 @@ def test_a_text_of_several_lines_is_shown_on_one(dispatcher):
     (reason,) = [record.reason for record in table if record.name == "off"]
     assert "\n" in reason  # the record has it as it was
     assert "no <b> & no 'device' | \"one\"" in repr(table)
-    assert any("no <b> & no 'device' | \"one\"" in row for row in Cells(table._repr_html_()).rows)
+    assert any(
+        "no <b> & no 'device' | \"one\"" in row for row in read_html(table._repr_html_()).rows
+    )
 
 
-def test_markup_is_escaped(tables):
+def test_markup_is_escaped(tables, read_html):
     assert "<i>" not in tables["calls"]._repr_html_()
-    assert any("<i>&" in row for row in Cells(tables["calls"]._repr_html_()).rows)
+    assert any("<i>&" in row for row in read_html(tables["calls"]._repr_html_()).rows)
 
 
 def test_several_names_in_one_cell(tables):

@@ -168,6 +168,134 @@ def test_what_equals_everything_is_not_at_a_default_that_is_not_there(on_jax):
         assert f(1, mock.ANY, other=mock.ANY) == 1
 
 
+def dropped_by(dispatcher, adapter, host, *args, **kwargs):
+    """The warning of a call on an adapter, which is given where it has what the host calls f."""
+    f = dispatcher.backend_dispatch(name="f")(host)
+    with dispatcher.register(adapter), pytest.warns(DroppedArgumentWarning) as caught:
+        f(*args, **kwargs, backend="jax")
+    (warning,) = caught
+    return str(warning.message)
+
+
+@pytest.mark.parametrize(("args", "kwargs"), [((1,), {}), ((), {"data": 1, "size": 3})])
+def test_a_method_without_self_is_told_with_what_takes_its_place(dispatcher, args, kwargs):
+    class Adapter:
+        name = "jax"
+
+        def f(data, size=2):
+            assert isinstance(data, Adapter)
+
+    assert dropped_by(dispatcher, Adapter, lambda data, size=2: None, *args, **kwargs) == (
+        "Backend 'jax' does not know 'data' of f(); it is left out. Its 'data' is passed the "
+        "adapter itself, as a method's first parameter: add 'self', or @staticmethod."
+    )
+
+
+def test_the_argument_that_the_adapter_takes_need_not_be_the_first(dispatcher):
+    class Adapter:
+        name = "jax"
+
+        def f(size=2, data=None):
+            pass
+
+    text = dropped_by(dispatcher, Adapter, lambda data, size=2, more=0: None, 1, 3, 4)
+    assert "does not know 'size', 'more' of f(); they are left out. Its 'size' is" in text
+
+
+class Sized:
+    def f(data, size=2):
+        pass
+
+
+class Documented:
+    name = "jax"
+
+    @staticmethod
+    def _plainly(function):
+        @functools.wraps(function)
+        def wrapper(self, *args, **kwargs):
+            return function(*args, **kwargs)
+
+        return wrapper
+
+    @_plainly
+    def f(data=None, size=2):
+        pass
+
+
+class ByItself:
+    name = "jax"
+
+    def f(self, size=2):
+        pass
+
+
+class ByAnotherName:
+    name = "jax"
+
+    def f(this, size=2):
+        pass
+
+
+class OfItsClass:
+    name = "jax"
+
+    @classmethod
+    def f(data, size=2):
+        pass
+
+
+class WithoutInstance:
+    name = "jax"
+
+    @staticmethod
+    def f(size=2):
+        pass
+
+
+@pytest.mark.parametrize(
+    "adapter",
+    [
+        ByItself,
+        ByAnotherName,
+        OfItsClass,
+        WithoutInstance,
+        Documented,
+        SimpleNamespace(name="jax", f=Sized().f),
+        SimpleNamespace(name="jax", f=lambda size=2: None),
+    ],
+    ids=lambda adapter: getattr(adapter, "__name__", "object"),
+)
+def test_of_other_methods_nothing_is_said_but_what_is_left_out(dispatcher, adapter):
+    text = dropped_by(dispatcher, adapter, lambda data, size=2: None, 1)
+    assert text == "Backend 'jax' does not know 'data' of f(); it is left out."
+
+
+def test_a_host_that_calls_an_argument_self_gets_no_such_hint(dispatcher):
+    text = dropped_by(dispatcher, ByItself, lambda self, size=2: None, 1)
+    assert text.endswith("it is left out.")
+
+
+def test_what_is_said_of_a_method_without_self_works(dispatcher):
+    class Static:
+        name = "static"
+
+        @staticmethod
+        def f(data, size=2):
+            return data, size
+
+    class Method:
+        name = "method"
+
+        def f(self, data, size=2):
+            return data, size
+
+    f = dispatcher.backend_dispatch(name="f")(lambda data, size=2: None)
+    for adapter in (Static, Method):
+        dispatcher.register(adapter)
+        assert f(1, size=3, backend=adapter.name) == (1, 3)
+
+
 def test_each_call_that_drops_warns(on_jax):
     f = on_jax(lambda x, a=1: None, lambda x: x)
     with pytest.warns(DroppedArgumentWarning) as caught:
@@ -440,6 +568,25 @@ def test_further_positional_arguments_reach_args_at_the_same_place(on_jax):
 def test_further_positional_arguments_need_args_at_the_same_place(on_jax, own):
     f = on_jax(lambda a, *rest: None, own)
     with pytest.raises(TypeError, match=r"^f\(\) on backend 'jax' takes no further positional"):
+        f(1, 2)
+
+
+@pytest.mark.parametrize("own", [lambda rest: rest, lambda k=1, *, rest=(): rest])
+def test_a_parameter_called_as_the_hosts_args_is_told_from_them(on_jax, own):
+    f = on_jax(lambda *rest, k=1: None, own)
+    assert f(rest=(1, 2)) == (1, 2)
+    with pytest.raises(TypeError) as caught:
+        f(1, 2)
+    assert str(caught.value) == (
+        "f() on backend 'jax' takes no further positional arguments: its implementation has "
+        "'rest', but not '*rest'"
+    )
+
+
+@pytest.mark.parametrize("own", [lambda other: None, lambda k=1, **rest: None])
+def test_what_is_not_called_as_the_hosts_args_is_not_told_from_them(on_jax, own):
+    f = on_jax(lambda *rest, k=1: None, own)
+    with pytest.raises(TypeError, match=r"has no \*args where the host's \*rest is$"):
         f(1, 2)
 
 
@@ -1013,6 +1160,44 @@ def test_an_export_without_a_signature_is_a_type_error(dispatcher, hosts, export
         ):
             hosts.f(1, backend="jax")
     assert hosts.f(1) == ("host", 1)
+
+
+class Selfless:
+    name = "jax"
+
+    def f():
+        pass
+
+
+class SelflessByKeyword:
+    name = "jax"
+
+    def f(*, x=1):
+        pass
+
+
+class SelfAmongTheRest:
+    name = "jax"
+
+    def f(*everything):
+        return everything[1:]
+
+
+@pytest.mark.parametrize("adapter", [Selfless, SelflessByKeyword])
+def test_a_method_that_cannot_be_passed_its_instance_is_told_so(dispatcher, hosts, adapter):
+    dispatcher.register(adapter)
+    with pytest.raises(TypeError) as caught:
+        hosts.f(1, backend="jax")
+    assert str(caught.value) == (
+        "Backend 'jax' exports 'f', a method that cannot be passed its instance: add 'self', or "
+        "@staticmethod"
+    )
+
+
+def test_a_method_may_take_its_instance_among_the_rest(dispatcher):
+    f = dispatcher.backend_dispatch(name="f")(lambda *rest: None)
+    dispatcher.register(SelfAmongTheRest)
+    assert f(1, 2, backend="jax") == (1, 2)
 
 
 def test_any_callable_with_a_signature_will_do(dispatcher, hosts):

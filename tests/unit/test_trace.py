@@ -9,7 +9,6 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from html.parser import HTMLParser
 from types import SimpleNamespace
 
 import pytest
@@ -472,29 +471,10 @@ def test_the_table_is_aligned(installed):
             assert line[start - 1 : start] in (" ", "")
 
 
-class Cells(HTMLParser):
-    def __init__(self, text):
-        super().__init__()
-        self.cells, self.open = [], []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if self.open and self.open[-1] in ("td", "th"):
-            self.cells.append(data)
-
-
-def test_the_html_table_is_whole_and_escaped(installed):
+def test_the_html_table_is_whole_and_escaped(installed, read_html):
     with pytest.raises(backstack.BackendLoadError):
         installed.backend("broken").__enter__()
-    html = Cells(installed.backends()._repr_html_())
-    assert html.open == []
+    html = read_html(installed.backends()._repr_html_())
     assert "name" in html.cells
     assert any("no <b> library" in cell for cell in html.cells)
 
@@ -938,7 +918,7 @@ def lines_of(calls):
 
 
 @pytest.mark.parametrize(("count", "left_out"), [(59, 0), (60, 0), (61, 1), (2000, 1940)])
-def test_of_a_long_trace_the_middle_is_left_out_in_print(dispatcher, f, count, left_out):
+def test_of_a_long_trace_the_middle_is_left_out_in_print(dispatcher, f, count, left_out, read_html):
     with dispatcher.trace() as calls:
         f(backend="a")
         for _ in range(count - 2):
@@ -951,8 +931,7 @@ def test_of_a_long_trace_the_middle_is_left_out_in_print(dispatcher, f, count, l
     assert more == ([f"... {left_out:,} more ..."] if left_out else [])
     assert lines[0].split()[:2] == ["f", "a"]
     assert "the_last" in lines[-1]
-    html = Cells(calls._repr_html_())
-    assert html.open == []
+    html = read_html(calls._repr_html_())
     assert [cell for cell in html.cells if "more ..." in cell] == more
     assert "the_last" in html.cells
     # Everything is there all the same.
@@ -976,16 +955,15 @@ def test_a_trace_that_another_thread_adds_to_can_be_shown(dispatcher, f):
     assert calls.summary()[0].calls == 2000
 
 
-def test_the_html_of_calls_is_whole_and_escaped(dispatcher, f):
+def test_the_html_of_calls_is_whole_and_escaped(dispatcher, f, read_html):
     with dispatcher.trace() as calls:
         with pytest.raises(backstack.UnknownBackendError):
             f(backend="<b>&")
         f()
     for shown in (calls, calls.summary()):
-        html = Cells(shown._repr_html_())
-        assert html.open == []
+        html = read_html(shown._repr_html_())
         assert "function" in html.cells
-    assert "<b>&" in "".join(Cells(calls._repr_html_()).cells)
+    assert "<b>&" in "".join(read_html(calls._repr_html_()).cells)
     assert "<b>" not in calls._repr_html_()
 
 

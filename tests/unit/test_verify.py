@@ -980,6 +980,7 @@ def test_what_cannot_be_copied_is_told_once(dispatcher, pair, make):
     text = str(caught[0].message)
     assert text.startswith("f() on backend 'b' is not compared with host's own: ")
     assert "cannot be copied" in text
+    assert text.endswith(". Pass what copy.deepcopy() can copy.")
     assert not ran
 
 
@@ -1360,6 +1361,9 @@ def test_generators_are_told_once(dispatcher, pair):
         assert list(f()) == list(f()) == [2]
     assert categories(caught) == [NotVerifiedWarning]
     assert "generators" in str(caught[0].message)
+    assert str(caught[0].message).endswith(
+        " Call it with backend='cpu' as well, and compare what both do."
+    )
     assert caught[0].filename == __file__
 
 
@@ -1393,7 +1397,42 @@ def test_classes_are_told_once(dispatcher):
         assert type(Model()) is type(Model()) is Fast
         assert isinstance(Model(backend="cpu"), Model)
     assert categories(caught) == [NotVerifiedWarning]
-    assert str(caught[0].message).startswith("Model() on backend 'b'")
+    text = str(caught[0].message)
+    assert text.startswith("Model() on backend 'b'")
+    assert text.endswith(" Call it with backend='cpu' as well, and compare what both do.")
+
+
+def test_what_is_to_be_done_names_the_selector(make_dispatcher):
+    dispatcher = make_dispatcher(keyword="run_on")
+
+    @dispatcher.backend_dispatch
+    def steps():
+        yield "host"
+
+    dispatcher.register(SimpleNamespace(name="b", steps=lambda: iter("b")))
+    with gathered() as caught, dispatcher.verify("b"):
+        assert (list(steps()), list(steps(run_on="cpu"))) == (["b"], ["host"])
+    assert "Call it with run_on='cpu' as well" in str(caught[0].message)
+
+
+def test_what_is_said_of_objects_that_cannot_be_compared_works(dispatcher, pair):
+    f = pair(lambda x: object(), lambda x: object())
+    with gathered() as caught, dispatcher.verify("b"):
+        f(1)
+    assert categories(caught) == [NotVerifiedWarning]
+    assert str(caught[0].message).endswith(
+        ": result is an object. Give verify() a function that tells: compare={'f': function}."
+    )
+    dispatcher.reset_warnings()
+    asked = []
+
+    def function(host, backend):
+        asked.append((type(host), type(backend)))
+
+    with gathered() as caught, dispatcher.verify("b", compare={"f": function}):
+        f(1)
+    assert categories(caught) == []
+    assert asked == [(object, object)]
 
 
 # -- the scope -------------------------------------------------------------------------------

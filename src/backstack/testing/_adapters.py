@@ -5,6 +5,7 @@ from .._names import CPU
 from ..checking import Findings
 from ..checking import check_adapter as check
 from ..dispatcher import BackendDispatcher
+from ._misuse import check_dispatcher
 
 
 def check_adapter(dispatcher: BackendDispatcher, name: str) -> Findings:
@@ -31,7 +32,8 @@ def check_adapter(dispatcher: BackendDispatcher, name: str) -> Findings:
     Raises
     ------
     ValueError
-        For ``"cpu"``, and for a name that nobody has (`UnknownBackendError`).
+        For ``"cpu"``, for a name that nobody has (`UnknownBackendError`), and for what is no
+        dispatcher.
     BackendNotInstalledError
         For one that the host lists and that is not installed.
 
@@ -50,7 +52,7 @@ def check_adapter(dispatcher: BackendDispatcher, name: str) -> Findings:
     warning missing-parameter
     warning undocumented-option
     """
-    registry = dispatcher._registry
+    registry = check_dispatcher(dispatcher)._registry
     if name == CPU:
         raise ValueError(f"{CPU!r} is {registry.config.host}'s own implementation, no adapter")
     origin = Origin("query", "check_adapter()")

@@ -15,6 +15,7 @@ from typing import Any
 from .._names import did_you_mean, shown
 from .._records import MISSING
 from ..dispatcher import BackendDispatcher
+from ._misuse import check_dispatcher
 
 PASSED = "PASSED"
 
@@ -55,8 +56,8 @@ def run_conformance(
     ------
     ValueError
         For an unknown backend, if there are no tests, for functions without a test, for a bare
-        string as `functions`, and unless just one of `get_backend` and `dispatcher` is given:
-        what is misspelt must not look like success.
+        string as `functions`, for a `dispatcher` that is none, and unless just one of
+        `get_backend` and `dispatcher` is given: what is misspelt must not look like success.
     BackendError
         If the backend is there and fails.
 
@@ -84,7 +85,7 @@ def run_conformance(
         raise ValueError("give one of get_backend and dispatcher")
     chosen = _chosen(tests, functions)
     if dispatcher is not None:
-        _check_known(chosen, dispatcher.functions)
+        _check_known(chosen, check_dispatcher(dispatcher).functions)
     adapter = _adapter(backend_name, get_backend or getattr(dispatcher, "get_backend", None))
     results: dict[str, str] = {}
     failures: list[tuple[str, BaseException]] = []
@@ -169,7 +170,9 @@ def _run(test: Any, name: str, dispatcher: BackendDispatcher | None) -> str | No
     if calls is not None and dispatcher is not None:
         canonical = dispatcher.resolve_name(name)
         if not any(call.ran_on == canonical for call in calls):
-            raise AssertionError(f"nothing ran on {name}")
+            reasons = [call.reason for call in calls if canonical in call.names and call.reason]
+            why = f": {'; '.join(dict.fromkeys(reasons))}" if reasons else ""
+            raise AssertionError(f"nothing ran on {name}{why}")
     return None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..dispatcher import BackendDispatcher
+from ._misuse import check_dispatcher
 
 
 def loopback(dispatcher: BackendDispatcher) -> Loopback:
@@ -24,6 +25,11 @@ def loopback(dispatcher: BackendDispatcher) -> Loopback:
         For `BackendDispatcher.register`. It is called ``"loopback"``, and has what is
         dispatched at the time when it is asked.
 
+    Raises
+    ------
+    ValueError
+        For what is no dispatcher.
+
     Examples
     --------
     >>> from backstack import BackendDispatcher
@@ -35,7 +41,7 @@ def loopback(dispatcher: BackendDispatcher) -> Loopback:
     ...     double(4, backend="loopback"), calls[0].ran_on
     (8, 'loopback')
     """
-    return Loopback(dispatcher)
+    return Loopback(check_dispatcher(dispatcher))
 
 
 class Loopback:
