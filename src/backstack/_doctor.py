@@ -32,10 +32,13 @@ def examine(host: str, only: str | None, seconds: float, progress: Progress) -> 
         if not chosen:
             names = ", ".join(backend["name"] for backend in backends) or "none"
             labels = {label for b in backends for label in (b["name"], *b["aliases"])}
-            hints = [entry["install"] for entry in missing if entry["name"] == only]
-            remedy = f" To install it: {hints[0]}" if hints and hints[0] else ""
-            remedy = remedy or did_you_mean(only, labels)
-            problem = f"{told['host']} has no backend {only!r}.{remedy} Installed: {names}."
+            listed = [m for m in missing if only == m["name"] or only in m["aliases"]]
+            if listed:
+                hint = listed[0]["install"]
+                problem = f"{only!r} is not installed{f' (to install it: {hint})' if hint else ''}."
+            else:
+                problem = f"{told['host']} has no backend {only!r}.{did_you_mean(only, labels)}"
+            problem += f" Installed: {names}."
             return {"ok": False, "problem": problem, "printed": outcome.printed}
         backends, missing = chosen, []
     reports = [_backend(host, backend, seconds, progress) for backend in backends]

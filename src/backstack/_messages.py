@@ -1,6 +1,6 @@
 """The errors of choosing a backend: what was asked, by whom, what is there, what to do."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from . import errors
@@ -37,6 +37,7 @@ _WANTED = {
     "setting": "a name, a list of names in order of preference, or None",
     "query": "one name",
 }
+_SEPARATORS = frozenset(",;| ")  # which no name has
 
 
 def bad_selector(config: Config, value: object, origin: Origin) -> Exception:
@@ -49,9 +50,20 @@ def bad_selector(config: Config, value: object, origin: Origin) -> Exception:
     )
 
 
-def _no_list(origin: Origin) -> str:
-    """How several names are given there, where commas do not separate them."""
-    return f" Commas separate no names here: {origin} takes {_WANTED[origin.kind]}."
+def _meant(
+    config: Config, label: str, origin: Origin, usable: Collection[str], guesses: Collection[str]
+) -> str:
+    """A sentence about what was probably meant by an unknown label, or nothing."""
+    if not _SEPARATORS.isdisjoint(label):
+        if origin.kind == "variable":
+            return " Commas separate several names."
+        return f" One string is one name: {origin} takes {_WANTED[origin.kind]}."
+    found = nearest(label, guesses)
+    if found == CPU and label.lower() == "gpu":
+        return ""  # one letter off, and the opposite
+    if found in config.trusted_labels and found not in usable:
+        return f" Did you mean {found!r}, which is not installed?"
+    return did_you_mean(label, guesses)
 
 
 def unknown(
@@ -59,11 +71,11 @@ def unknown(
 ) -> Exception:
     """Nobody has that label; `others` are there, and cannot be used just now."""
     known = (CPU, *usable)
-    several = "," in label  # no name has one, so that none is nearest
-    guesses = () if several else {*known, *config.trusted_labels, *others}
-    hint = _no_list(origin) if several else did_you_mean(label, guesses)
+    several = not _SEPARATORS.isdisjoint(label)
+    guesses = set() if several else {*known, *config.trusted_labels, *others}
+    meant = _meant(config, label, origin, {*known, *others}, guesses)
     return errors.UnknownBackendError(
-        f"Unknown backend {label!r} for {config.host}{_by(origin)}.{hint} "
+        f"Unknown backend {label!r} for {config.host}{_by(origin)}.{meant} "
         f"Available: {', '.join(known)}.",
         suggestion=nearest(label, guesses),
         available=known,
@@ -198,7 +210,12 @@ def not_dispatched(host: str, function: object, known: Iterable[str]) -> str:
     """What was given is no function of this host."""
     if isinstance(function, str):
         return f"{host} dispatches no function {function!r}.{did_you_mean(function, known)}"
-    return f"{host} does not dispatch {shown(function)}; give one of its dispatched functions."
+    if callable(function):
+        return f"{host} does not dispatch {shown(function)}; give one of its dispatched functions."
+    return (
+        f"{host} does not dispatch {type(function).__name__!r} objects; give one of its "
+        "dispatched functions, and not what it returned."
+    )
 
 
 def fell_back(
@@ -207,6 +224,9 @@ def fell_back(
     """The text of the warning that the host's own implementation runs instead."""
     return (
         f"Backend {asked(label, backend.name)}, asked for by {origin}, {how} {config.host}'s "
-        f"{function}(); running the host's own. on_missing='host' silences this, "
-        "on_missing='error' forbids it."
+        f"{function}(); running the host's own."
     )
+
+
+#: What to do about that warning.
+REMEDY = " settings.on_missing = 'host' silences this, 'error' forbids it."

@@ -73,14 +73,24 @@ def without_options(function: HostFunction, kwargs: dict[str, Any]) -> dict[str,
         if owners and (kwargs[name] is ... or _any_default(kwargs[name], owners)):
             left_out.append(name)
         elif owners:
-            owner = min(owners)
             raise TypeError(
-                f"{function.name}() got an unexpected keyword argument {name!r}. It is an option "
-                f"of the installed backend {owner!r}: choose it with {function.keyword}={owner!r}."
+                f"{function.name}() got an unexpected keyword argument {name!r}."
+                f"{whose_option(function, name)}"
             ) from None
     if not left_out:
         return None
     return {name: value for name, value in kwargs.items() if name not in left_out}
+
+
+def whose_option(function: HostFunction, name: str) -> str:
+    """A sentence that says which installed backend has an option, or nothing."""
+    owner = min(dict(_owners(function, name)), default=None)
+    if owner is None:
+        return ""
+    return (
+        f" It is an option of the installed backend {owner!r}: choose it with "
+        f"{function.keyword}={owner!r}."
+    )
 
 
 def _any_default(value: object, owners: dict[str, Any]) -> bool:

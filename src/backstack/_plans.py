@@ -91,7 +91,11 @@ class HostFunction:
         from ._routing import Plan
 
         last = kind_of(self.host) != "function"
-        return Plan(self.callee, self.name, backend, implementation, last)
+        return Plan(self.callee, self.name, backend, implementation, last, self.whose_option)
+
+    def whose_option(self, name: str) -> str:
+        """A sentence that says which installed backend has an option; here nobody is asked."""
+        return ""
 
     def reshape(self) -> None:
         """The host's function takes other arguments from now on, or has other defaults."""

@@ -120,7 +120,7 @@ def _host(request: dict[str, Any], tell: Callable[..., None]) -> dict[str, Any]:
     registry, config = dispatcher._registry, dispatcher._config
     package = sys.modules.get(dispatcher._module.partition(".")[0])
     missing = [
-        {"name": name, "install": entry.install_hint}
+        {"name": name, "aliases": list(entry.aliases), "install": entry.install_hint}
         for name, entry in sorted(config.trusted.items())
         if registry.find(name) is None
     ]
@@ -159,12 +159,20 @@ def _chooser(dispatcher: BackendDispatcher) -> dict[str, Any]:
     selection = dispatcher._stack.process.variable
     if selection is None:
         return {**told, "effect": "The process starts on the host's own implementation."}
-    order = ", then ".join(map(repr, selection.labels))
-    for label in selection.labels:
-        problem = registry.problem_with(label, selection.origin)
-        if problem is not None:
-            told["problem"] = told["problem"] or str(problem)
-    return {**told, "effect": f"The process starts on {order}, unless something else is chosen."}
+    problems = {
+        label: problem
+        for label in selection.labels
+        if (problem := registry.problem_with(label, selection.origin)) is not None
+    }
+    usable = [label for label in selection.labels if label not in problems]
+    for problem in problems.values():
+        if not usable or not isinstance(problem, errors.BackendNotInstalledError):
+            effect = "Calls for which nothing else is chosen raise:"
+            return {**told, "effect": effect, "problem": str(problem)}
+    order = ", then ".join(map(repr, usable))
+    absent = "".join(f" {label!r} is passed over, since it is not installed." for label in problems)
+    effect = f"The process starts on {order}, unless something else is chosen.{absent}"
+    return {**told, "effect": effect}
 
 
 def _lock(dispatcher: BackendDispatcher) -> dict[str, Any]:
@@ -313,8 +321,6 @@ class _Placeholder:
 def _function(path: str) -> tuple[BackendDispatcher, Any]:
     """A dispatched function by its path, and the dispatcher that it is of."""
     host, _, name = path.partition(".")
-    if not name:
-        raise ProbeError(f"{path!r} names no function; write HOST.FUNCTION.")
     try:
         function = pkgutil.resolve_name(path)
     except (ImportError, AttributeError, ValueError):

@@ -243,7 +243,10 @@ class Route(HostFunction):
             registry.log.info("%s", text)
         if policy == "warn":
             backend.once.warn(
-                ("fell back", self.name), text, errors.FallbackWarning, registry.packages
+                ("fell back", self.name),
+                text + messages.REMEDY,
+                errors.FallbackWarning,
+                registry.packages,
             )
 
     def _warn_of_dropped(self, dropped: list[str], plan: "Plan") -> None:
@@ -354,6 +357,12 @@ class Route(HostFunction):
         from ._options import without_options
 
         return without_options(self, kwargs)
+
+    def whose_option(self, name: str) -> str:
+        """A sentence that says which installed backend has an option, or nothing."""
+        from ._options import whose_option
+
+        return whose_option(self, name)
 
     def explain_recursion(self, backend: Backend | None, own: FrameType) -> None:
         """Say so if the error that is being handled is of one that calls itself by way of us."""

@@ -68,6 +68,8 @@ class Plan:
         What the implementation takes.
     last : bool
         Whether it cannot decline: only plain functions can.
+    whose_option : callable
+        Gives a sentence about who has an option of that name, or nothing.
     """
 
     __slots__ = (
@@ -80,14 +82,22 @@ class Plan:
         "implementation",
         "last",
         "own",
+        "whose_option",
     )
 
     def __init__(
-        self, host: Callee, host_name: str, backend: Any, function: Callable[..., Any], last: bool
+        self,
+        host: Callee,
+        host_name: str,
+        backend: Any,
+        function: Callable[..., Any],
+        last: bool,
+        whose_option: Callable[[str], str],
     ) -> None:
         self.implementation: Callable[..., Any] = function
         self.function: Callable[..., Any] = function
         self.last: bool = last
+        self.whose_option: Callable[[str], str] = whose_option
         self.backend: Any = backend
         self.host_name: str = host_name
         self.fits: set[Any] = set()
@@ -138,9 +148,10 @@ class Plan:
                 f"arguments: {name!r}"
             )
         known = {*self._host.keywords, *self.own.keywords}
+        hint = self.whose_option(name) or did_you_mean(name, known)
         return TypeError(
             f"{self.host_name}() on backend {self.backend.shown!r} got an unexpected keyword "
-            f"argument {name!r}.{did_you_mean(name, known)}"
+            f"argument {name!r}.{hint}"
         )
 
     def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:

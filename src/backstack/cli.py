@@ -11,6 +11,8 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from . import __version__
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -62,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="backstack", description="See which backends are installed for a library, and why not."
     )
+    parser.add_argument("--version", action="version", version=f"backstack {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     command = commands.add_parser("list", help="hosts and backends of this environment")
@@ -102,7 +105,9 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_stubs, json=False)
 
     command = commands.add_parser("explain", help="where a call would run, and why")
-    command.add_argument("function", metavar="HOST.FUNC", help="its path, as in an import")
+    command.add_argument(
+        "function", type=_path, metavar="HOST.FUNC", help="its path, as in an import"
+    )
     command.add_argument("--backend", metavar="NAME", help="as if the call chose it")
     command.add_argument(
         "--argument",
@@ -149,6 +154,12 @@ def _seconds(text: str) -> float:
             f"{text!r} is no number of seconds above 0 and up to a day"
         )
     return seconds
+
+
+def _path(text: str) -> str:
+    if not text.partition(".")[2]:
+        raise argparse.ArgumentTypeError(f"{text!r} names no function; write HOST.FUNCTION")
+    return text
 
 
 def _argument(text: str) -> tuple[str, str]:

@@ -24,6 +24,9 @@ class BackendPlugin(WorkerPlugin):
         self._choice = choice
         self._before: Any = None
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._choice.host}: {self._choice.shown}>"
+
     def setup(self, worker: Any) -> None:
         """Choose in a worker's process."""
         settings = self._choice.dispatcher.settings

@@ -6,7 +6,7 @@ from typing import Any, cast
 from . import errors
 from ._choices import Selection
 from ._config import ON_MISSING, OnMissing, Trust, check_option
-from ._names import CPU
+from ._names import CPU, shown
 from ._scopes import Scope
 from ._selecting import Selector
 from ._stack import Stack
@@ -161,7 +161,8 @@ def make_scope(
 ) -> Scope:
     """A scope that checks its names only when it is entered; its policy is checked at once."""
     if any(inspect.isroutine(name) for name in names):
-        raise TypeError(f"backend{names!r}: to decorate, call it first, as in @backend('name')")
+        given = ", ".join(map(shown, names))
+        raise TypeError(f"backend({given}): to decorate, call it first, as in @backend('name')")
     if on_missing is not None:
         check_option(on_missing, ON_MISSING, "on_missing")
     return Scope(

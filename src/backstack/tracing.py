@@ -144,6 +144,10 @@ class Trace(Observer):
         self._active = 0
         self._calls = Calls()
 
+    def __repr__(self) -> str:
+        count = len(self._calls)
+        return f"<trace of {count} call{'' if count == 1 else 's'}: use with ... as calls>"
+
     def begin(self, record: CallRecord) -> None:
         """Keep the record of a call that begins."""
         self._calls._records.append(record)

@@ -159,10 +159,11 @@ class Check:
             remedy = "Pass what copy.deepcopy() can copy"
             self.skip("its arguments cannot be copied", remedy, error)
             return None
-        return Twin(copied_args, copied_kwargs, self._shown(args, kept))
+        options = {name: value for name, value in kwargs.items() if name not in kept}
+        return Twin(copied_args, copied_kwargs, self._shown(args, kept, options))
 
-    def _shown(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
-        arguments = self._by_name(args, kwargs)
+    def _shown(self, args: tuple[Any, ...], kwargs: dict[str, Any], options: dict[str, Any]) -> str:
+        arguments = {**self._by_name(args, kwargs), **options}
         return ", ".join(f"{name}={described(value)}" for name, value in arguments.items())
 
     def _by_name(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -288,8 +289,15 @@ class VerifyingScope(Scope):
         return methodcaller("verify", *self._labels, **self._options), (self._stack.owner,)
 
     def __repr__(self) -> str:
-        return super().__repr__().replace("<backend(", "<verify(", 1)
+        own = {"compare": None, "on_mismatch": "warn"}  # and what they are if nobody says
+        said = [
+            f"{k}={self._options[k]!r}" for k, usual in own.items() if self._options[k] != usual
+        ]
+        what, _, state = super().__repr__().removeprefix("<backend(").partition(") of ")
+        return f"<verify({', '.join(filter(None, (what, *said)))}) of {state}"
 
+
+_TOLERANCES = frozenset({"rtol", "atol"})
 
 #: What may say how results are compared; see `BackendDispatcher.verify`.
 Compare = Callable[[Any, Any], Any] | Mapping[str, Any] | None
@@ -302,12 +310,13 @@ def comparisons(
     usual = comparison(None)
     if compare is None or (isinstance(compare, Mapping) and not compare):
         return lambda name: of_host.get(name, usual)
-    if isinstance(compare, Mapping) and not set(compare) <= {"rtol", "atol"}:
+    if isinstance(compare, Mapping) and _TOLERANCES.isdisjoint(compare):
         for name in compare:
             if not isinstance(name, str):
                 raise ValueError(f"{shown(name)} is no name of a function")
             if name not in known:
-                raise ValueError(f"no function {name!r} is dispatched.{did_you_mean(name, known)}")
+                meant = did_you_mean(name, {*known, *_TOLERANCES})
+                raise ValueError(f"no function {name!r} is dispatched.{meant}")
         own = {name: comparison(value) for name, value in compare.items()}
         return lambda name: own.get(name) or of_host.get(name, usual)
     for_all = comparison(compare)
@@ -321,12 +330,15 @@ def comparison(compare: Any, rtol: float | None = None, atol: float | None = Non
     if rtol is not None or atol is not None:
         raise ValueError("give a comparison or tolerances, and not both")
     if isinstance(compare, Mapping):
-        unknown = set(compare) - {"rtol", "atol"}
+        unknown = set(compare) - _TOLERANCES
         if unknown:
             raise ValueError(f"a tolerance has rtol and atol, not {min(map(shown, unknown))}")
         return comparison(None, compare.get("rtol"), compare.get("atol"))
     if not callable(compare):
-        raise TypeError(f"{shown(compare)} cannot compare anything: it is not callable")
+        raise TypeError(
+            f"{shown(compare)} cannot compare anything: it is not callable, and no tolerances "
+            "as {'rtol': 1e-3} are"
+        )
     return cast("Callable[[Any, Any], Any]", compare)
 
 

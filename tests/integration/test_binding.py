@@ -399,7 +399,9 @@ def test_a_plugin_chooses_on_every_worker(script):
 
     if __name__ == "__main__":
         with cluster() as workers, Client(workers) as client:
-            client.register_plugin(host.dispatcher.worker_plugin("f", "shy", on_missing="host"))
+            plugin = host.dispatcher.worker_plugin("f", "shy", on_missing="host")
+            assert repr(plugin) == "<BackendPlugin of host: 'f', 'shy'>"
+            client.register_plugin(plugin)
             assert set(client.run(host.what, 1).values()) == {
                 (("fast", 2), ("fast", "shy"), "host")}
             workers.scale(3)  # one that comes later

@@ -13,6 +13,8 @@ import termios
 
 import pytest
 
+import backstack
+
 HOST = """
 from backstack import BackendDispatcher
 
@@ -261,9 +263,7 @@ def test_a_function_is_found_by_its_path_and_by_the_name_that_backends_use(good,
     [
         ("host.comput", "Did you mean 'compute'?"),
         ("host.plain", "not dispatched"),
-        ("host", "HOST.FUNCTION"),
         ("nope.compute", "no host 'nope'"),
-        ("host.", ""),
         (".compute", ""),
         ("host.compute.deeper", ""),
     ],
@@ -274,6 +274,18 @@ def test_what_is_no_function_of_a_host_is_a_problem(good, command, path, problem
     assert done.stderr.startswith("backstack: ")
     assert problem in done.stderr
     assert json.loads(command("explain", path, "--json").stdout)["problem"]
+
+
+@pytest.mark.parametrize("path", ["host", "host.", ""])
+def test_what_names_no_function_cannot_be_understood(good, command, path):
+    done = command("explain", path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"{path!r} names no function; write HOST.FUNCTION" in done.stderr
+
+
+def test_the_version_is_told(command):
+    done = command("--version")
+    assert (done.returncode, done.stdout) == (0, f"backstack {backstack.__version__}\n")
 
 
 def test_a_call_that_would_raise_has_status_1(good, command):

@@ -617,7 +617,9 @@ def test_each_way_of_choosing_says_what_it_takes(dispatcher, f):
         dispatcher.get_backend(5)
 
 
-@pytest.mark.parametrize("label", ["cuda,cpu", "cuda, cpu", ",", "cuda,", "nobody,gpu"])
+@pytest.mark.parametrize(
+    "label", ["cuda,cpu", "cuda, cpu", ",", "cuda,", "nobody;gpu", "cuda cpu", "cuda|cpu"]
+)
 @pytest.mark.parametrize(
     ("level", "takes"),
     [
@@ -630,7 +632,7 @@ def test_several_names_in_one_text_are_told_how_they_are_given(dispatcher, f, la
     error = error_of(dispatcher, f, label, level)
     assert type(error) is backstack.UnknownBackendError
     assert str(error).startswith(f"Unknown backend {label!r} for host (asked for by ")
-    assert f"). Commas separate no names here: {takes}" in str(error)
+    assert f"). One string is one name: {takes}" in str(error)
     assert "Did you mean" not in str(error)
     assert (error.label, error.suggestion, error.chosen_by) == (label, None, level)
     assert {"cpu", "cuda"} <= set(error.available)
@@ -638,7 +640,9 @@ def test_several_names_in_one_text_are_told_how_they_are_given(dispatcher, f, la
 
 def test_every_scope_says_how_several_names_are_given(dispatcher):
     for make in (dispatcher.verify, dispatcher.settings.use_backend):
-        with pytest.raises(backstack.UnknownBackendError, match=r"Commas .* argument of its own"):
+        with pytest.raises(
+            backstack.UnknownBackendError, match=r"One string is one name: .* argument of its own"
+        ):
             make("cuda,cpu").__enter__()
 
 
@@ -650,9 +654,8 @@ def test_what_is_said_of_several_names_works(dispatcher, f):
     dispatcher.settings.backend = None
 
 
-@pytest.mark.parametrize("label", ["cudaa", "cuda cpu", "cuda;cpu"])
-def test_of_one_name_nothing_is_said_about_commas(dispatcher, f, label):
-    assert "Commas" not in str(error_of(dispatcher, f, label))
+def test_of_one_name_nothing_is_said_about_several(dispatcher, f):
+    assert "One string" not in str(error_of(dispatcher, f, "cudaa"))
 
 
 def test_commas_in_the_variable_separate_names(make_dispatcher, monkeypatch):
@@ -661,6 +664,51 @@ def test_commas_in_the_variable_separate_names(make_dispatcher, monkeypatch):
     with pytest.raises(backstack.UnknownBackendError, match="Unknown backend 'nobody'") as caught:
         f()
     assert "Commas" not in str(caught.value)
+    monkeypatch.setenv("HOST_BACKEND", "nobody;cpu")
+    f = make_dispatcher().backend_dispatch(name="f")(lambda: "cpu")
+    with pytest.raises(backstack.UnknownBackendError, match=r"\. Commas separate several names\."):
+        f()
+
+
+def test_what_is_not_installed_is_suggested_as_that(make_dispatcher):
+    dispatcher = make_dispatcher(trusted_backends={"cuda": {"package": "x"}})
+    f = dispatcher.backend_dispatch(name="f")(lambda: "cpu")
+    with pytest.raises(
+        backstack.UnknownBackendError, match=r"mean 'cuda', which is not installed\? Av"
+    ) as caught:
+        f(backend="cudaa")
+    assert caught.value.suggestion == "cuda"
+
+
+def test_the_host_is_no_suggestion_for_a_gpu(make_dispatcher):
+    f = make_dispatcher().backend_dispatch(name="f")(lambda: "cpu")
+    with pytest.raises(backstack.UnknownBackendError) as caught:
+        f(backend="GPU")
+    assert "Did you mean" not in str(caught.value)
+    with pytest.raises(backstack.UnknownBackendError, match="Did you mean 'cpu'"):
+        f(backend="cpuu")
+
+
+def test_an_option_of_another_backend_says_whose_it_is(make_dispatcher):
+    dispatcher = make_dispatcher()
+    f = dispatcher.backend_dispatch(name="f")(lambda x: x)
+    dispatcher.register(SimpleNamespace(name="a", f=lambda x, *, tile=1: "a"))
+    dispatcher.register(SimpleNamespace(name="b", f=lambda x: "b"))
+    assert f(1, tile=2, backend="a") == "a"
+    whose = r"'tile'\. It is an option of the installed backend 'a': choose"
+    with pytest.raises(TypeError, match=rf"^f\(\) on backend 'b' got an unexpected .* {whose}"):
+        f(1, tile=2, backend="b")
+    with pytest.raises(TypeError, match=r"'tyle'\.$"):
+        f(1, tyle=2, backend="b")
+
+
+def test_what_falls_back_is_logged_without_the_remedy(dispatcher, f, caplog):
+    caplog.set_level("INFO", "backstack.host")
+    with dispatcher.register(SimpleNamespace(name="less")):
+        with dispatcher.backend("less", on_missing="host"):
+            f()
+    (record,) = (r for r in caplog.records if "does not implement" in r.getMessage())
+    assert record.getMessage().endswith("running the host's own.")
 
 
 def test_a_scope_that_was_not_called_is_told_at_once(dispatcher):

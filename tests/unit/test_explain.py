@@ -613,6 +613,13 @@ def test_what_is_not_dispatched_is_refused(registered, target):
         registered.explain(target)
 
 
+def test_what_a_function_returned_is_not_printed(registered):
+    with pytest.raises(
+        TypeError, match=r"does not dispatch 'list' objects; .* not what it returned"
+    ):
+        registered.explain([0] * 1000)
+
+
 def test_a_function_itself_underneath_its_proxy_is_not_dispatched(registered):
     with pytest.raises(TypeError, match="does not dispatch"):
         registered.explain(registered.quiet.__wrapped__, 1)

@@ -63,7 +63,7 @@ def test_the_host_runs_and_a_warning_says_everything(dispatcher, f):
     (warning,) = caught
     assert (warning.filename, warning.lineno) == (__file__, line)
     text = str(warning.message)
-    for part in ("'bare'", "f()", "backend=", "on_missing='host'", "on_missing='error'", "host"):
+    for part in ("'bare'", "f()", "backend=", "settings.on_missing = 'host'", "'error'", "host"):
         assert part in text
 
 

@@ -341,6 +341,14 @@ def test_making_a_trace_does_nothing(dispatcher, f):
     assert len(calls) == 1
 
 
+def test_a_trace_says_how_it_is_used(dispatcher, f):
+    trace = dispatcher.trace()
+    assert repr(trace) == "<trace of 0 calls: use with ... as calls>"
+    with trace:
+        f()
+    assert repr(trace) == "<trace of 1 call: use with ... as calls>"
+
+
 def test_a_trace_is_left_when_the_block_raises(dispatcher, f):
     with pytest.raises(KeyError), dispatcher.trace() as calls:
         raise KeyError

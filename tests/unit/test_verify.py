@@ -1500,6 +1500,8 @@ def test_copies_and_looks(dispatcher):
     assert copy.copy(scope) is scope
     assert copy.deepcopy(scope) is scope
     assert repr(scope) == "<verify('b', on_missing='host') of host (not active: use with)>"
+    strict = dispatcher.verify(compare={"rtol": 1}, on_mismatch="error")
+    assert repr(strict).startswith("<verify(compare={'rtol': 1}, on_mismatch='error') of host (not")
     with dispatcher.verify() as scope:
         assert "(active)" in repr(scope)
 
@@ -1694,6 +1696,17 @@ def test_what_cannot_compare_is_refused_at_once(dispatcher, pair):
             dispatcher.set_comparison("f", compare)
     with pytest.raises(ValueError, match="'rtoll'"):
         dispatcher.verify("b", compare={"f": {"rtoll": 1}})
+    with pytest.raises(ValueError, match=r"'rtoll' is dispatched. Did you mean 'rtol'\?"):
+        dispatcher.verify("b", compare={"rtoll": 1})
+    with pytest.raises(ValueError, match="rtol and atol, not 'atoll'"):
+        dispatcher.verify("b", compare={"rtol": 1, "atoll": 1})
+
+
+def test_what_the_backend_alone_was_given_is_told(dispatcher, pair):
+    f = pair(lambda x: x, lambda x, *, digits=1: round(x, digits))
+    with dispatcher.verify("b", on_mismatch="error"):
+        with pytest.raises(backstack.BackendMismatchError, match=r"with x=1\.26, digits=0\.$"):
+            f(1.26, digits=0)
 
 
 def test_functions_that_are_not_dispatched(dispatcher, pair):
