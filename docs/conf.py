@@ -16,7 +16,8 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx_copybutton",
 ]
-copybutton_exclude = ".linenos, .gp, .go"  # what is typed, without prompts and output
+# What is typed, without prompts, output and tracebacks.
+copybutton_exclude = ".linenos, .gp, .go, .gt, .gr"
 exclude_patterns = ["_build", "costs/*.md", "examples"]
 default_role = "code"
 myst_enable_extensions = ["deflist"]

@@ -4,6 +4,7 @@ Only the packages are not installed by pip, which would need a network. Their me
 pip would.
 """
 
+import codeop
 import doctest
 import itertools
 import os
@@ -20,6 +21,7 @@ import pytest
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = sorted(path.name for path in DOCS.glob("*.md"))
 BLOCK = re.compile(r"^```(\S[^\n]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+EXAMPLE = re.compile(r"^>>> .*\n(?:\.\.\..*\n)*", re.MULTILINE)
 CAPTION = re.compile(r":caption: `(\S+)`\n\n")
 # What a reader follows, not what one looks things up in.
 GUIDES = {
@@ -117,6 +119,20 @@ def test_a_page_works_from_an_empty_folder(page, tmp_path):
             got = "".join(follow(line, folder, may_fail=shown) for line in what.splitlines())
             assert not shown or told(content, got), f"{what}gave\n{got}\nand not\n{content}"
     run(f"{sys.executable} -W error -m doctest {shlex.quote(str(DOCS / page))}", folder)
+
+
+def waits(source):
+    """Whether Python, having got these lines, waits for more."""
+    return codeop.compile_command(source) is None
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_examples_can_be_typed_as_they_stand(page):
+    for prompt in EXAMPLE.findall((DOCS / page).read_text("utf-8")):
+        lines = [line[4:] for line in prompt.splitlines()]
+        for end in range(1, len(lines)):
+            assert waits("\n".join(lines[:end])), f"Python does not wait for the rest of\n{prompt}"
+        assert not waits("\n".join(lines)), f"Python waits for an empty line after\n{prompt}"
 
 
 def test_every_guide_starts_from_an_empty_folder_and_ends_with_something_that_runs():

@@ -1,6 +1,17 @@
 """Scores, embeddings and summaries of data matrices, in NumPy or on an installed backend."""
 
-from example_host._backends import backend, backends, bind, explain, settings, trace
+from example_host._backends import (
+    backend,
+    backends,
+    bind,
+    coverage,
+    executor,
+    explain,
+    settings,
+    trace,
+    verify,
+    worker_plugin,
+)
 from example_host.functions import compute_score, embed, summarize
 from example_host.neighbors import Neighborhood
 
@@ -10,9 +21,13 @@ __all__ = [
     "backends",
     "bind",
     "compute_score",
+    "coverage",
     "embed",
+    "executor",
     "explain",
     "settings",
     "summarize",
     "trace",
+    "verify",
+    "worker_plugin",
 ]

@@ -35,4 +35,6 @@ backend_dispatch = dispatcher.backend_dispatch
 backend_class = dispatcher.backend_class
 settings = dispatcher.settings
 backend, backends = dispatcher.backend, dispatcher.backends
-explain, trace, bind = dispatcher.explain, dispatcher.trace, dispatcher.bind
+explain, trace, coverage = dispatcher.explain, dispatcher.trace, dispatcher.coverage
+bind, executor, worker_plugin = dispatcher.bind, dispatcher.executor, dispatcher.worker_plugin
+verify = dispatcher.verify
