@@ -24,7 +24,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="fail tests that fell back to the host, and a run in which nothing ran on the backend",
     )
-    parser.addini("dispatcher", "where the host's BackendDispatcher is: MODULE:ATTRIBUTE")
+    parser.addini(
+        "dispatcher",
+        "where the host's BackendDispatcher is: MODULE:ATTRIBUTE, or a host that says so itself",
+    )
     parser.addini("dispatch_differs", "a TOML file of tests that differ on a backend, with reasons")
 
 
@@ -47,7 +50,10 @@ def dispatcher_under_test(pytestconfig: pytest.Config) -> Any:
     """The dispatcher that the ini option ``dispatcher`` names; override it to give another."""
     from backstack.testing._dispatching import load_dispatcher
 
-    return load_dispatcher(pytestconfig)
+    try:
+        return load_dispatcher(pytestconfig)
+    except pytest.UsageError as error:  # which ends a session in words, but not a fixture
+        pytest.fail(str(error), pytrace=False)
 
 
 @pytest.fixture

@@ -21,6 +21,18 @@ _LISTS = {
     "object_refs": (("object_refs",), ("object_ref",)),
     "module_prefixes": (("module_prefixes",), ("module_prefix",)),
 }
+#: What else can be told of these at once, since nothing of another shape is ever installed.
+_SHAPES = {
+    "distributions": (
+        re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"),
+        "the name of a distribution alone, without versions and extras",
+    ),
+    "object_refs": (
+        re.compile(r"[\w.]+(?:\s*:\s*[\w.]+)?"),
+        "MODULE or MODULE:ATTRIBUTE, as in an entry point",
+    ),
+    "module_prefixes": (re.compile(r"\w+(?:\.\w+)*"), "the name of a module"),
+}
 _TEXTS = ("package", "install")
 _FIELDS = frozenset(
     {"aliases", *_TEXTS}.union(*(many + single for many, single in _LISTS.values()))
@@ -168,9 +180,11 @@ def _trusted(
         checked[name] = _entry(name, _mapping(fields, where), where)
     for name, backend in checked.items():
         for label, field in ((name, ""), *((alias, " aliases:") for alias in backend.aliases)):
-            where = f"trusted_backends[{name!r}]{field}"
+            where = f"trusted_backends[{name!r}]{field or ':'}"
             if label in reserved:
                 raise ValueError(f"{where} {label!r} is reserved by reserved_backends")
+            if claimed.get(label) == name:
+                raise ValueError(f"{where} {label!r} is there twice, or is the name itself")
             if label in claimed:
                 raise ValueError(
                     f"{where} {label!r} is claimed twice, by {claimed[label]!r} and by {name!r}"
@@ -193,6 +207,10 @@ def _entry(name: str, fields: Mapping[Any, Any], where: str) -> TrustedBackend:
     }
     if not lists["distributions"] and package is not None:
         lists["distributions"] = (package,)
+    for field, (shape, wanted) in _SHAPES.items():
+        for value in lists[field]:
+            if not shape.fullmatch(value):
+                raise ValueError(f"{where}: nothing can match {value!r}, which is not {wanted}")
     lists["distributions"] = tuple(map(normalize_distribution, lists["distributions"]))
     return TrustedBackend(name, aliases, package, install, **lists)
 

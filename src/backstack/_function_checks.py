@@ -14,6 +14,11 @@ def check_host(function: Any, keyword: str, name: str | None) -> str:
             f"{function!r} is a class; dispatch it with @backend_class, by which backends "
             "replace the whole of it."
         )
+    if isinstance(function, str):
+        raise TypeError(
+            f"{function!r} is no function; to dispatch one under that name: "
+            f"@backend_dispatch(name={function!r})."
+        )
     shown = getattr(function, "__qualname__", None) or repr(function)
     bound = getattr(function, "__self__", None)  # a function in C has its module there
     is_method = isinstance(function, (staticmethod, types.MethodType)) or (

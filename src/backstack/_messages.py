@@ -210,6 +210,11 @@ def not_dispatched(host: str, function: object, known: Iterable[str]) -> str:
     """What was given is no function of this host."""
     if isinstance(function, str):
         return f"{host} dispatches no function {function!r}.{did_you_mean(function, known)}"
+    if isinstance(function, type):
+        return (
+            f"{host} does not dispatch {shown(function)}; give one of its dispatched classes. A "
+            "subclass of one constructs as any class does, unless it is marked as well."
+        )
     if callable(function):
         return f"{host} does not dispatch {shown(function)}; give one of its dispatched functions."
     return (

@@ -32,6 +32,11 @@ def exported_name(public: object, name: object, shown: str, decorator: str) -> s
             f"{shown} has no name to be dispatched under ({name!r} is none); "
             f"give one: @{decorator}(name='...')."
         )
+    if name.startswith("__") and name.endswith("__"):
+        raise ValueError(
+            f"{name!r} means something to Python; dispatch {shown} under another name: "
+            f"@{decorator}(name='...')."
+        )
     if name in ADAPTER_FIELDS:
         raise ValueError(
             f"{name!r} is what an adapter says of itself; dispatch {shown} under another name: "

@@ -77,6 +77,11 @@ def without_options(function: HostFunction, kwargs: dict[str, Any]) -> dict[str,
                 f"{function.name}() got an unexpected keyword argument {name!r}."
                 f"{whose_option(function, name)}"
             ) from None
+        elif name == "backend" != function.keyword:
+            raise TypeError(
+                f"{function.name}() got an unexpected keyword argument {name!r}. Its backend is "
+                f"chosen by {function.keyword}=."
+            ) from None
     if not left_out:
         return None
     return {name: value for name, value in kwargs.items() if name not in left_out}

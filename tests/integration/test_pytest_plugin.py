@@ -1048,6 +1048,17 @@ def test_patterns_that_match_nothing_are_told_and_those_of_other_backends_are_no
     assert "test_unknown" not in result.out
 
 
+@pytest.mark.parametrize("given", ["test_other.py", "test_it.py::test_where", "sub"])
+def test_of_tests_that_are_not_looked_for_nothing_is_said(project, given):
+    project.differs('[fast]\n"test_it.py::test_nobody" = "why"\n')
+    passes = "def test_nothing(): pass\n"
+    files = {"test_it.py": textwrap.dedent(WHERE), "test_other.py": passes, "sub/test_s.py": passes}
+    assert "no such test" not in project.run(files, given, "--dispatch-to=fast").out
+    for args in (["test_it.py"], ["."], ["test_other.py", "test_it.py"], []):
+        result = project.run(files, *args, "--dispatch-to=fast")
+        assert "no such test: test_it.py::test_nobody (fast)" in result.out
+
+
 def test_the_file_is_looked_for_beside_the_configuration(project):
     project.configure("dispatch_differs = tests/differs.toml\ntestpaths = tests")
     result = project.run(
@@ -1335,6 +1346,17 @@ def test_fixtures_without_a_dispatcher_say_what_is_missing(project):
     result = project.run("def test_a(dispatch_trace): pass\ndef test_b(): pass\n")
     assert result.outcomes == {"test_a": "ERROR", "test_b": "PASSED"}
     assert "example_host._backends:dispatcher" in result.out
+    assert "_dispatching.py" not in result.out  # what was done wrong, not where we noticed
+
+
+def test_the_dispatcher_may_be_given_by_a_host_that_says_where_it_is(project):
+    project.site.install("declared", {"the-host": "host:dispatcher"}, group="backstack.hosts")
+    for name in ("the-host", "the_host", "host.dispatcher"):
+        project.configure(dispatcher=name)
+        assert project.run(WHERE, "--dispatch-to=fast").counts == {"where": (1, 0, 0, 0)}
+    project.configure(dispatcher="no-host")
+    result = project.run(WHERE, "--dispatch-to=fast")
+    assert (result.status, "'no-host' cannot be found" in result.err) == (4, True)
 
 
 # -- in projects that do not use it --------------------------------------------------------

@@ -351,6 +351,53 @@ def test_the_configuration_is_copied(make_dispatcher):
         dispatcher.settings.backend = "cuda"
 
 
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"package": "accel>=0.1"}, "'accel>=0.1', which is not the name of a distribution alone"),
+        ({"package": "accel[cuda]"}, "'accel[cuda]'"),
+        ({"distributions": ["accel", "accel cu12"]}, "'accel cu12'"),
+        ({"distribution": "-accel"}, "'-accel'"),
+        ({"module_prefixes": ["accel", "accel-x"]}, "'accel-x', which is not the name of a module"),
+        ({"module_prefix": "accel.*"}, "'accel.*'"),
+        ({"module_prefix": "accel."}, "'accel.'"),
+        ({"object_refs": ["accel/adapter.py"]}, "'accel/adapter.py', which is not MODULE or"),
+        ({"object_ref": "accel:"}, "'accel:'"),
+    ],
+)
+def test_what_nothing_installed_can_match_is_a_mistake(make_dispatcher, fields, problem):
+    with pytest.raises(
+        ValueError, match=r"^trusted_backends\['cuda'\]: nothing can match"
+    ) as caught:
+        make_dispatcher(trusted_backends={"cuda": fields})
+    assert problem in str(caught.value)
+
+
+def test_what_something_installed_may_match_is_none(make_dispatcher):
+    make_dispatcher(
+        trusted_backends={
+            "cuda": {
+                # The package is for the hint, where the distributions are given.
+                "package": "accel[cuda]",
+                "distributions": ["A", "my_accel.x-2"],
+                "module_prefixes": ["_accel", "accel.ünter", "a.b2.c"],
+                "object_refs": ["accel", "accel.x:Adapter.inner", "accel : adapter"],
+                "entrypoints": ["what ever"],
+            }
+        }
+    )
+
+
+def test_an_alias_that_is_the_name_or_there_twice_says_so(make_dispatcher):
+    for aliases in (["cuda"], ["nv", "nv"]):
+        with pytest.raises(
+            ValueError, match=r"aliases: '\w+' is there twice, or is the name itself"
+        ):
+            make_dispatcher(trusted_backends={"cuda": {"aliases": aliases}})
+    with pytest.raises(ValueError, match=r"^trusted_backends\['gpu'\]: 'gpu' is reserved by"):
+        make_dispatcher(trusted_backends={"gpu": {}}, reserved_backends={"gpu": "No."})
+
+
 def test_any_mapping_will_do(make_dispatcher):
     entry = MappingProxyType({"aliases": ("cuda",)})
     dispatcher = make_dispatcher(

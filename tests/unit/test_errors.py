@@ -702,6 +702,42 @@ def test_an_option_of_another_backend_says_whose_it_is(make_dispatcher):
         f(1, tyle=2, backend="b")
 
 
+def test_the_usual_keyword_where_another_chooses(make_dispatcher):
+    dispatcher = make_dispatcher(keyword="engine")
+    f = dispatcher.backend_dispatch(name="f")(lambda x: x)
+    with pytest.raises(
+        TypeError, match=r"argument 'backend'\. Its backend is chosen by engine=\.$"
+    ):
+        f(1, backend="cpu")
+    g = dispatcher.backend_dispatch(name="g")(lambda x, backend=1: backend)
+    assert g(1, backend=2) == 2
+
+
+def test_a_name_given_to_the_decorator_by_position(make_dispatcher):
+    dispatcher = make_dispatcher()
+    with pytest.raises(TypeError, match=r"^'tl_score' is no function; .*\(name='tl_score'\)\.$"):
+        dispatcher.backend_dispatch("tl_score")
+    with pytest.raises(ValueError, match=r"^'__all__' means something to Python"):
+        dispatcher.backend_dispatch(name="__all__")(lambda x: x)
+
+
+def test_a_subclass_of_a_dispatched_class_is_told_how_it_would_be_one(make_dispatcher):
+    dispatcher = make_dispatcher()
+
+    @dispatcher.backend_class
+    class Model:
+        pass
+
+    class Sub(Model):
+        pass
+
+    with pytest.raises(
+        TypeError, match="constructs as any class does, unless it is marked as well"
+    ):
+        dispatcher.explain(Sub)
+    assert dispatcher.explain(Model).runs_on == "cpu"
+
+
 def test_what_falls_back_is_logged_without_the_remedy(dispatcher, f, caplog):
     caplog.set_level("INFO", "backstack.host")
     with dispatcher.register(SimpleNamespace(name="less")):

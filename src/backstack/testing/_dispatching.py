@@ -16,6 +16,7 @@ from .. import errors
 from .._call_records import CallRecord
 from .._choices import Origin
 from .._config import OnMissing
+from .._installed import place_of_host
 from .._names import CPU, did_you_mean
 from .._observers import Observer
 from ..dispatcher import BackendDispatcher
@@ -34,7 +35,8 @@ def load_dispatcher(config: pytest.Config) -> BackendDispatcher:
     """The dispatcher that the ini option names; a usage error where there is none."""
     from pkgutil import resolve_name
 
-    place = str(config.getini("dispatcher") or "")
+    given = str(config.getini("dispatcher") or "")
+    place = given if ":" in given else place_of_host(given) or given
     if not place:
         raise pytest.UsageError(
             "say in the configuration of pytest which dispatcher is meant, as in "
@@ -130,7 +132,11 @@ class Dispatching(Observer):
                     raise pytest.UsageError(f"{item.nodeid}: {problem}")
                 elif self._means(_values(mark)["backend"]):
                     _expect_failure(item, _values(mark)["reason"])
-        self._told.unused += [f"{pattern} ({name})" for name, pattern in listed.keys() - used]
+        self._told.unused += [
+            f"{pattern} ({name})"
+            for name, pattern in listed.keys() - used
+            if _would_be_met(self._config, pattern)
+        ]
 
     def _means(self, backend: str) -> bool:
         return (self._dispatcher.resolve_name(backend) or backend) in self._canonical
@@ -305,6 +311,15 @@ def _matches(pattern: str, test: str) -> bool:
     """Whether a test is meant: by its id, with or without its parameters; ``*`` is anything."""
     expression = ".*".join(map(re.escape, pattern.split("*")))
     return bool(re.fullmatch(expression, test) or re.fullmatch(expression, test.partition("[")[0]))
+
+
+def _would_be_met(config: pytest.Config, pattern: str) -> bool:
+    """Whether this run would have met a listed test: it looks at the whole of its file."""
+    file = pattern.partition("::")[0]
+    if any("::" in str(given) for given in config.args):
+        return False
+    path, start = config.rootpath / file, config.invocation_params.dir
+    return "*" in file or any(path.is_relative_to(start / str(given)) for given in config.args)
 
 
 def _expect_failure(item: pytest.Item, reason: str) -> None:
