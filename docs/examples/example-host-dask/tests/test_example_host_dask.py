@@ -162,6 +162,18 @@ def test_the_client_in_use_is_used_and_left_open(cluster, opened):
         assert client.status == "running"
 
 
+def test_tasks_of_a_cluster_use_that_one(cluster, opened):
+    def task(start):
+        return functions.compute_score(DATA[start:], 2, chunk_rows=20)
+
+    with Client(cluster) as client:
+        results = client.gather(client.map(task, [0, 1, 2], pure=False))
+        assert opened == []
+    for start, result in enumerate(results):
+        expected = nearest_others(DATA[start:], 2).mean(axis=1)
+        np.testing.assert_allclose(result, expected, rtol=1e-12)
+
+
 def test_an_address_goes_before_the_client_in_use(cluster, opened):
     with Client(cluster):
         functions.summarize(DATA, scheduler=cluster.scheduler_address)

@@ -5,15 +5,20 @@ from contextlib import ExitStack, contextmanager
 from threading import Lock
 
 import dask
-from distributed import Client, LocalCluster
+from distributed import Client, LocalCluster, get_worker, worker_client
 
 
 @contextmanager
 def connected(scheduler: str | None) -> Iterator[Client]:
     """Give a client of `scheduler`, else of what is in use or configured, else of this process.
 
-    What is made here is closed again on leaving, and never becomes anybody's default client.
+    What is made here is closed again on leaving, and never becomes anybody's default client. In a
+    task of a cluster, that one is in use; the task makes room on its worker meanwhile.
     """
+    if scheduler is None and _in_task():
+        with worker_client() as client:
+            yield client
+        return
     current = _current_client() if scheduler is None else None
     if current is not None:
         yield current
@@ -22,6 +27,14 @@ def connected(scheduler: str | None) -> Iterator[Client]:
         address = scheduler or dask.config.get("scheduler-address", None)
         target = address or stack.enter_context(_embedded.running())
         yield stack.enter_context(Client(target, set_as_default=False))
+
+
+def _in_task() -> bool:
+    try:
+        get_worker()
+    except ValueError:  # its way to say that this is none
+        return False
+    return True
 
 
 def _current_client() -> Client | None:
