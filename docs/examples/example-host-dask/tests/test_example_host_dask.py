@@ -1,5 +1,6 @@
 """The Dask functions compared with plain NumPy, and which cluster they run on."""
 
+import multiprocessing
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -162,16 +163,25 @@ def test_the_client_in_use_is_used_and_left_open(cluster, opened):
         assert client.status == "running"
 
 
-def test_tasks_of_a_cluster_use_that_one(cluster, opened):
-    def task(start):
-        return functions.compute_score(DATA[start:], 2, chunk_rows=20)
+def test_tasks_of_a_cluster_use_that_one():
+    def task(data):
+        before = set(multiprocessing.active_children())
+        scores = functions.compute_score(data, 2, chunk_rows=20)
+        return scores, _clients._embedded._cluster, set(multiprocessing.active_children()) - before
 
-    with Client(cluster) as client:
-        results = client.gather(client.map(task, [0, 1, 2], pure=False))
-        assert opened == []
-    for start, result in enumerate(results):
-        expected = nearest_others(DATA[start:], 2).mean(axis=1)
-        np.testing.assert_allclose(result, expected, rtol=1e-12)
+    with (
+        LocalCluster(
+            n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0"
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        data = [DATA, DATA[1:], DATA[2:]]
+        for given, (scores, embedded, children) in zip(
+            data, client.gather(client.map(task, data, pure=False)), strict=True
+        ):
+            expected = nearest_others(given, 2).mean(axis=1)
+            np.testing.assert_allclose(scores, expected, rtol=1e-12)
+            assert (embedded, children) == (None, set())
 
 
 def test_an_address_goes_before_the_client_in_use(cluster, opened):
