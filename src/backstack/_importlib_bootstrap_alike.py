@@ -19,6 +19,8 @@ from functools import lru_cache, partial
 from types import CellType, CodeType, FunctionType
 from typing import Any
 
+__tracebackhide__ = True  # pytest shows whose call it was
+
 Around = Callable[[], AbstractContextManager[Any]]
 
 

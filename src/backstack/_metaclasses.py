@@ -16,6 +16,8 @@ import weakref
 from abc import ABCMeta
 from typing import Any
 
+__tracebackhide__ = True  # pytest shows whose call it was
+
 #: Where a dispatched class keeps its route.
 ROUTE = "_backstack_route"
 

@@ -12,6 +12,8 @@ from ._plans import HostFunction
 from ._records import MISSING, Backend
 from ._routing import is_default
 
+__tracebackhide__ = True  # pytest shows whose call it was
+
 _NOBODY = Selection((), (), None, Origin("default"))  # asked: signatures are only looked at
 
 Option = tuple[str, Any, inspect.Parameter]

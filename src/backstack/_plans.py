@@ -16,6 +16,8 @@ from ._warn import given
 if TYPE_CHECKING:
     from ._routing import Callee, Plan
 
+__tracebackhide__ = True  # pytest shows whose call it was
+
 
 class HostFunction:
     """A host's function and how its calls reach each backend.

@@ -27,6 +27,8 @@ from ._warn import warn
 if TYPE_CHECKING:
     from ._routing import Plan
 
+__tracebackhide__ = True  # pytest shows whose call it was
+
 
 #: Nothing to run inside of.
 NOTHING: AbstractContextManager[Any] = nullcontext()

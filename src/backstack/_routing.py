@@ -14,6 +14,8 @@ from typing import Any
 from ._missing_self import about_method, about_parameter, parameter_taken
 from ._names import did_you_mean
 
+__tracebackhide__ = True  # pytest shows whose call it was
+
 Parameter = inspect.Parameter
 POSITIONAL_ONLY = Parameter.POSITIONAL_ONLY
 POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)

@@ -13,6 +13,8 @@ from ._bodies import kind_of, wrap
 from ._choices import Selection
 from ._stack import Own, Stack, State, nodes
 
+__tracebackhide__ = True  # pytest shows whose call it was
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 #: The scope that a function was decorated with.

@@ -12,6 +12,8 @@ from ._registry import Registry
 from ._stack import Stack
 from ._warn import collecting, warn
 
+__tracebackhide__ = True  # pytest shows whose call it was
+
 SCOPE = Origin("scope")
 
 

@@ -12,6 +12,8 @@ from ._selecting import Selector
 from ._stack import Stack
 from ._warn import warn
 
+__tracebackhide__ = True  # pytest shows whose call it was
+
 Names = str | tuple[str, ...]
 
 

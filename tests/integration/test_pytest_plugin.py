@@ -1359,6 +1359,25 @@ def test_the_dispatcher_may_be_given_by_a_host_that_says_where_it_is(project):
     assert (result.status, "'no-host' cannot be found" in result.err) == (4, True)
 
 
+@pytest.mark.parametrize("options", [(), ("--dispatch-to=fast",)])
+def test_a_failure_shows_the_lines_of_the_test_and_of_what_it_calls(project, options):
+    tests = """
+        import host
+        def test_an_unknown_name(): host.where(backend="nobody")
+        def test_an_unknown_scope():
+            with host.backend("nobody"): pass
+        def test_an_unknown_option(): host.double(1, nothing=2, backend="fast")
+        def test_the_body(): host.double(None, backend="cpu")
+        def test_the_setting(): host.dispatcher.settings.backend = "nobody"
+    """
+    result = project.run(tests, *options)
+    assert set(result.outcomes.values()) == {"FAILED"}
+    assert len(result.outcomes) == 5
+    assert "backstack/_" not in result.out
+    assert "host.py" in result.out  # the body of its function
+    assert "backstack/_" in project.run(tests, *options, "--full-trace").out
+
+
 # -- in projects that do not use it --------------------------------------------------------
 
 
