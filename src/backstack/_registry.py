@@ -22,6 +22,8 @@ from ._registrations import Registration
 from ._tables import Table, read_declared, settle
 from ._warn import given, warn
 
+__tracebackhide__ = True  # pytest shows whose call it was
+
 
 class Registry:
     """The backends of one host.
@@ -184,8 +186,10 @@ class Registry:
                 self._republish()  # another thread has just loaded it
             if self.find(label) is not None:
                 break
-            if backend.adapter is not None or not backend.declared.computed or backend.refusal:
+            if backend.adapter is not None or not backend.declared.computed:
                 continue
+            if backend.state == "refused":
+                continue  # its code must not run, or would run in vain
             if self.forbids(backend) or (listed and not backend.may_be_trusted):
                 continue  # it could not be trusted at all, or not with that label
             self.notices.unlisted(backend)  # its code is about to run, asked for or not

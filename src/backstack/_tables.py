@@ -47,7 +47,9 @@ def settle(registered: Iterable[Backend], installed: Iterable[Backend], config: 
             hidden = winner is not backend and backend.provider is not None
             # In one assignment: other threads look at it meanwhile.
             backend.shadowed = (
-                f"its name {backend.name!r} is {winner.shown_provider}'s" if hidden else None
+                f"its name {backend.name!r} is {winner.shown_provider}'s"
+                if hidden
+                else _nameless_because(backend, config)
             )
         for backend in accepted:
             for alias in backend.aliases if backend.shadowed is None else ():
@@ -65,6 +67,13 @@ def settle(registered: Iterable[Backend], installed: Iterable[Backend], config: 
         elif name in table.refused:
             table.refused.setdefault(alias, table.refused[name])
     return table
+
+
+def _nameless_because(backend: Backend, config: Config) -> str | None:
+    """Why nobody can ever choose it: by its source, nothing that it is called may be a name."""
+    name = backend.declared.name
+    problem = None if backend.labels or name is MISSING else name_problem(name, config)
+    return problem and f"its name {problem}"
 
 
 def _give(table: Table, label: str, backend: Backend) -> Backend:

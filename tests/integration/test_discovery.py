@@ -927,6 +927,35 @@ def test_an_adapter_with_a_bad_name(site, make_dispatcher, value):
     assert dispatcher.get_backend("good").name == "good"
 
 
+@pytest.mark.parametrize(
+    ("label", "reason"), [("gpu", "'gpu' is reserved by host"), ("cpu", "'cpu' is the host's own")]
+)
+def test_an_adapter_that_nothing_can_be_called_is_refused_and_never_imported(
+    site, make_dispatcher, label, reason
+):
+    dispatcher = make_dispatcher(reserved_backends={"gpu": "Choose a concrete one."})
+
+    @dispatcher.backend_dispatch
+    def f(x):
+        return x
+
+    source = f"name = {label!r}\naliases = [str('bold')]\ndef f(x): return x\n"
+    site.install("greedy", {label: "greedy"}, {"greedy.py": source})
+    site.adapter("good", "name = 'good'\ndef f(x): return x\n")
+    for _ in range(2):
+        assert record(dispatcher, "greedy of greedy").state == "refused"
+        assert record(dispatcher, "greedy of greedy").reason == f"its name {reason}"
+        assert dispatcher.coverage().backends == ("good",)
+        assert dispatcher.available_backend_names() == ["good"]
+        dispatcher.discover()
+        assert dispatcher.resolve_name("unheard") is None
+        assert "greedy" not in site.imported()
+        dispatcher.refresh()
+    site.write({"greedy.py": "name = 'modest'\ndef f(x): return x\n"})
+    dispatcher.refresh()
+    assert record(dispatcher, "modest").state == "found"
+
+
 def test_an_adapter_without_a_name(site, dispatcher):
     site.adapter("bad", "def f(x): return x\n")
     with pytest.raises(backstack.BackendLoadError, match="no 'name'"):
