@@ -24,8 +24,8 @@ def examine(host: str, only: str | None, seconds: float, progress: Progress) -> 
     if outcome.result is None:
         return {"ok": False, "problem": outcome.problem, "printed": outcome.printed}
     told = outcome.result
-    variables, backends, missing = (
-        told.pop(key) for key in ("variables", "backends", "not_installed")
+    variables, backends, missing, reserved = (
+        told.pop(key) for key in ("variables", "backends", "not_installed", "reserved")
     )
     if only is not None:
         chosen = [b for b in backends if only == b["name"] or only in b["aliases"]]
@@ -33,7 +33,9 @@ def examine(host: str, only: str | None, seconds: float, progress: Progress) -> 
             names = ", ".join(backend["name"] for backend in backends) or "none"
             labels = {label for b in backends for label in (b["name"], *b["aliases"])}
             listed = [m for m in missing if only == m["name"] or only in m["aliases"]]
-            if listed:
+            if only in reserved:
+                problem = f"{only!r} is reserved by {told['host']}: {reserved[only]}"
+            elif listed:
                 hint = listed[0]["install"]
                 problem = f"{only!r} is not installed{f' (to install it: {hint})' if hint else ''}."
             else:
@@ -42,7 +44,8 @@ def examine(host: str, only: str | None, seconds: float, progress: Progress) -> 
             return {"ok": False, "problem": problem, "printed": outcome.printed}
         backends, missing = chosen, []
     reports = [_backend(host, backend, seconds, progress) for backend in backends]
-    ok = all(report["ok"] for report in reports) and not any(v["problem"] for v in variables)
+    ok = all(report["ok"] for report in reports)
+    ok = ok and not any(each["problem"] for each in (told, *variables))
     return {
         "ok": ok,
         "problem": None,

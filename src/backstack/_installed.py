@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ._discovery import entry_points, find_backends, groups
-from ._names import ADAPTER_FIELDS, normalize_distribution, usable_aliases
+from ._names import ADAPTER_FIELDS, label_problem, normalize_distribution, usable_aliases
 from ._records import MISSING, Backend
 from ._sources import source_of
 from .reports import RecordTable
@@ -34,7 +34,8 @@ class Installed(NamedTuple):
     group : str
         The entry-point group.
     backend : str or None
-        Its name; None if the host has no backend, or only running code tells the name.
+        Its name, or what stands for it while only running code tells it; None if the host has
+        no backend.
     aliases, exports : tuple of str
         Its other names, and what it offers.
     distribution, version, provider : str or None
@@ -80,11 +81,19 @@ def installed(only: str | None = None) -> InstalledTable:
         host = declared.get(group) or group.removesuffix(_USUAL)
         if only is not None and not _same(only, host) and only != group:
             continue
-        backends = [_record(host, group, backend) for backend in find_backends(group, log)]
-        named = any(record.backend for record in backends)  # others use such groups as well
+        there = find_backends(group, log)
+        backends = [_record(host, group, backend) for backend in there]
+        # Others use such groups as well.
+        named = any(isinstance(backend.declared.name, str) for backend in there)
         if group in declared or named or (only == group and backends):
             found += backends or [Installed(host, group, None)]
     return InstalledTable(found)
+
+
+def host_names() -> set[str]:
+    """Every host that says where it is, or has a group that is called as is usual."""
+    usual = {group.removesuffix(_USUAL) for group in groups(log) if group.endswith(_USUAL)}
+    return usual.union(name for name, _ in entry_points(HOSTS, log))
 
 
 def place_of_host(name: str) -> str | None:
@@ -115,19 +124,23 @@ def _group(module: str) -> str | None:
 def _record(host: str, group: str, backend: Backend) -> Installed:
     said, provider = backend.declared, backend.provider
     assert provider is not None
-    name = said.name if isinstance(said.name, str) else None
     aliases, _ = usable_aliases(() if said.aliases is MISSING else said.aliases, ())
-    labels = dict.fromkeys((*aliases, *provider.entry_names))
+    labels = [label for label in (said.name, *aliases, *provider.entry_names) if _can_be(label)]
+    name = labels[0] if labels else str(provider)
     return Installed(
         host=host,
         group=group,
         backend=name,
-        aliases=tuple(label for label in labels if label != name),
-        exports=tuple(name for name in said.exports if name not in ADAPTER_FIELDS),
+        aliases=tuple(label for label in dict.fromkeys(labels) if label != name),
+        exports=tuple(sorted({*said.exports} - ADAPTER_FIELDS - said.values)),
         distribution=provider.distribution,
         version=provider.version,
         provider=provider.object_ref,
     )
+
+
+def _can_be(label: object) -> bool:
+    return label_problem(label) is None
 
 
 def _same(one: str, other: str) -> bool:

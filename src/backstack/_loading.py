@@ -30,6 +30,7 @@ from .errors import BackendLoadError
 #: What a backend may raise that is its own failure. An interrupt is not.
 FAILURES = (Exception, SystemExit)
 
+_WANTED = "it has to return True, or the reason why not as a string"
 _PATIENCE = 10.0  # seconds that a thread waits that is inside an import itself
 
 
@@ -186,19 +187,24 @@ def unavailable_because(adapter: Any) -> str | None:
     except AttributeError:
         return None
     except FAILURES as error:
-        return describe(error)
+        return f"reading its is_available raised {describe(error)}"
     if ask is None:
         return None
+    if not callable(ask):
+        return f"its is_available is {shown(ask)}, which is not callable; {_WANTED}"
     try:
         answer = ask()
     except FAILURES as error:
-        return describe(error)
+        return f"is_available() raised {describe(error)}"
     if answer is True:
         return None
     if inspect.iscoroutine(answer):
         answer.close()
         return "is_available() is a coroutine function; it has to answer at once"
-    return answer if isinstance(answer, str) and answer else f"is_available() returned {answer!r}"
+    if isinstance(answer, str) and answer:
+        return answer
+    told = f"is_available() returned {shown(answer)}"
+    return told if answer is False else f"{told} ({type(answer).__name__}); {_WANTED}"
 
 
 def describe(error: BaseException) -> str:

@@ -9,29 +9,32 @@ from __future__ import annotations
 import ast
 import contextlib
 import faulthandler
-import importlib
 import json
 import os
 import pkgutil
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from . import errors
 from ._choices import Origin
-from ._installed import installed, place_of_host
+from ._dispatchers import NoDispatcherError, dispatchers, find_dispatcher
+from ._installed import installed
 from ._loading import FAILURES, describe
-from ._names import did_you_mean
+from ._names import CPU, did_you_mean
 from ._near_variables import near_variables, variables_of
 from ._processes import MARK
 from ._records import Backend
+from ._registry import Registry
 from .checking import check_adapter
 from .dispatcher import BackendDispatcher
 from .explaining import explain
 
 PROBE = Origin("query", "backstack doctor")
+
+_NO_FUNCTIONS = "It dispatches 0 functions: are the modules with marked functions imported?"
 
 
 class ProbeError(Exception):
@@ -54,7 +57,7 @@ def main(request: dict[str, Any]) -> None:
         warnings.simplefilter("ignore")
         try:
             tell(result=_TASKS[request["task"]](request, tell))
-        except ProbeError as error:
+        except (ProbeError, NoDispatcherError) as error:
             tell(problem=str(error))
         except FAILURES as error:
             tell(problem=f"It failed while {phases[-1]}: {describe(error)}")
@@ -63,56 +66,6 @@ def main(request: dict[str, Any]) -> None:
 
 
 # -- the host ------------------------------------------------------------------------------
-
-
-def find_dispatcher(name: str) -> BackendDispatcher:
-    """The dispatcher of a host, importing the host.
-
-    `name` is a module that has one or a package around one, the name under which the host says
-    where it is, or ``module:attribute``.
-    """
-    place = name if ":" in name else place_of_host(name)
-    if place is not None:
-        found = pkgutil.resolve_name(place)
-        if isinstance(found, BackendDispatcher):
-            return found
-        raise ProbeError(f"{place} is no BackendDispatcher, but {found!r}.")
-    module = name.replace("-", "_")
-    try:
-        importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
-            raise
-        raise ProbeError(
-            f"There is no host {name!r}: no module of that name can be imported. "
-            "'backstack list' shows the hosts that are installed."
-        ) from None
-    return _the_one_of(module, name)
-
-
-def _the_one_of(package: str, name: str) -> BackendDispatcher:
-    found = _dispatchers(package)
-    candidates = [d for d in found if d._config.host == name] or found
-    if len(candidates) == 1:
-        return candidates[0]
-    if not candidates:
-        raise ProbeError(
-            f"No module of {package!r} has a BackendDispatcher; if it is made elsewhere, say "
-            f"where: MODULE:ATTRIBUTE."
-        )
-    hosts = ", ".join(sorted(repr(d._config.host) for d in candidates))
-    raise ProbeError(f"{package!r} has several dispatchers, of {hosts}; choose: MODULE:ATTRIBUTE.")
-
-
-def _dispatchers(package: str | None = None) -> list[BackendDispatcher]:
-    """Those that are in any module, or in those of a package; each once."""
-    found: dict[int, BackendDispatcher] = {}
-    for name, module in list(sys.modules.items()):
-        if package is None or name == package or name.startswith(package + "."):
-            for value in list(getattr(module, "__dict__", {}).values()):
-                if issubclass(type(value), BackendDispatcher):  # asks nothing of the value
-                    found[id(value)] = value
-    return list(found.values())
 
 
 def _host(request: dict[str, Any], tell: Callable[..., None]) -> dict[str, Any]:
@@ -130,11 +83,13 @@ def _host(request: dict[str, Any], tell: Callable[..., None]) -> dict[str, Any]:
         "group": config.group,
         "seconds": seconds,
         "functions": sorted(dispatcher.functions),
+        "problem": None if dispatcher.functions else _NO_FUNCTIONS,
         "trust": registry.trust,
         "on_missing": dispatcher.settings.on_missing,
         "variables": [_chooser(dispatcher), _lock(dispatcher), *_misspelt(dispatcher)],
         "backends": [_told(dispatcher, backend) for backend in registry.by_name()],
         "not_installed": missing,
+        "reserved": {CPU: "It is the host's own implementation.", **config.reserved},
     }
 
 
@@ -195,7 +150,7 @@ def _misspelt(dispatcher: BackendDispatcher) -> list[dict[str, Any]]:
         return []
     hosts = {record.host for record in installed()} - {dispatcher._config.host}
     others = variables_of(hosts).union(
-        *((d._config.variable, d._config.trust_variable) for d in _dispatchers())
+        *((d._config.variable, d._config.trust_variable) for d in dispatchers().values())
     )
     return [
         {
@@ -229,10 +184,11 @@ def _backend(request: dict[str, Any], tell: Callable[..., None]) -> dict[str, An
     done = time.perf_counter()
     _mark("nobody")
     told = _told(dispatcher, backend)
-    read = {route.name for route in routes if route.plans.get(backend) is not None}
+    there = {route.name: route.plans[backend] for route in routes if backend in route.plans}
+    functions = {*told["functions"], *there} - {name for name in there if there[name] is None}
     return {
         **told,
-        "functions": sorted(read.union(told["functions"])),
+        "functions": sorted(functions),
         "seconds": {"loading": loaded - started, "reading": done - loaded},
         "findings": findings.as_dicts(),
     }
@@ -242,7 +198,8 @@ def _mark(whose: str) -> None:
     _flush()
     for stream in (1, 2):
         with contextlib.suppress(OSError):  # the foreign code may have closed it
-            os.write(stream, f"{MARK}{whose}\n".encode())
+            # On a line of its own, whatever has been written before.
+            os.write(stream, f"\n{MARK}{whose}\n".encode())
 
 
 def _flush() -> None:
@@ -263,11 +220,33 @@ def _stubs(request: dict[str, Any], tell: Callable[..., None]) -> dict[str, Any]
     from .stubs import make_stubs
 
     dispatcher, _ = _imported(request["host"], tell)
-    tell(phase="loading its backends")
+    _tell_of_loading(dispatcher._registry, tell, "loading its backends", request["without"])
     files = make_stubs(dispatcher, any_name=request["any_name"])
     if not files:
         raise ProbeError(f"No module of {request['host']!r} defines a dispatched function.")
     return {"files": files}
+
+
+def _tell_of_loading(
+    registry: Registry, tell: Callable[..., None], phase: str, without: Collection[str] = ()
+) -> None:
+    """Tell that it is at `phase`, and meanwhile of each backend whose code is about to run.
+
+    Those in `without` are not loaded.
+    """
+    load = registry._load
+
+    def telling(backend: Backend, *args: Any, **kwargs: Any) -> bool:
+        if backend.shown in without:
+            raise errors.BackendLoadError(f"{backend.shown} has ended the process before")
+        tell(phase=f"loading {backend.shown}", loading=backend.shown)
+        try:
+            return load(backend, *args, **kwargs)
+        finally:
+            tell(phase=phase)
+
+    registry._load = telling  # type: ignore[method-assign]
+    tell(phase=phase)
 
 
 def _explain(request: dict[str, Any], tell: Callable[..., None]) -> dict[str, Any]:
@@ -277,7 +256,7 @@ def _explain(request: dict[str, Any], tell: Callable[..., None]) -> dict[str, An
     call = dispatcher._call(function, (), kwargs)
     route, args, kwargs, _ = call
     label = request["backend"]
-    tell(phase=f"asking where {route.name}() would run")
+    _tell_of_loading(dispatcher._registry, tell, f"asking where {route.name}() would run")
     if label is not None:
         kwargs[route.keyword] = label
     if route.by_name:
@@ -337,7 +316,7 @@ def _function(path: str) -> tuple[BackendDispatcher, Any]:
 
 
 def _owner(function: Any) -> BackendDispatcher | None:
-    for dispatcher in _dispatchers():
+    for dispatcher in dispatchers().values():
         with contextlib.suppress(TypeError):
             dispatcher._call(function, (), {})
             return dispatcher

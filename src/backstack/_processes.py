@@ -35,12 +35,15 @@ class Outcome(NamedTuple):
         The lines written to ``"stdout"`` and to ``"stderr"``, from the first mark on.
     imports : dict of str to (dict of str to float)
         By whose account, the seconds that each package took to import.
+    loading : str or None
+        The backend that was being loaded when it ended, where that was told.
     """
 
     result: dict[str, Any] | None
     problem: str | None
     printed: dict[str, list[str]]
     imports: dict[str, dict[str, float]]
+    loading: str | None = None
 
 
 def probe(
@@ -62,13 +65,19 @@ def probe(
         imports = import_times(stderr)
         said = [line for line in stderr if not line.startswith(_TIME)]
         printed = {"stdout": _after_mark(stdout), "stderr": _after_mark(said)}
+        has_mark = any(line.startswith(MARK) for line in said)
         last = events[-1] if events else {}
         if "result" in last:
             return Outcome(last["result"], None, printed, imports)
         problem = last.get("problem") or _end(
-            status, in_time, seconds, _phase(events), files["trace"], said
+            status,
+            in_time,
+            seconds,
+            _phase(events),
+            files["trace"],
+            printed["stderr"] if has_mark else said,
         )
-        return Outcome(None, problem, printed, imports)
+        return Outcome(None, problem, printed, imports, last.get("loading"))
 
 
 def _run(
@@ -147,7 +156,8 @@ def _end(
         except ValueError:
             name = f"signal {-status}"
         return f"It crashed the interpreter ({name}) while {phase}{where}."
-    said = f" Its last words: {stderr[-1]}" if status and stderr else ""
+    words = [line for line in stderr if line.strip()]
+    said = f" Its last words: {words[-1]}" if status and words else ""
     return f"It ended the interpreter with status {status} while {phase}.{said}"
 
 

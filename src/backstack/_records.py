@@ -38,6 +38,8 @@ class Declaration(NamedTuple):
         Whether it can have no exports besides those.
     doubtful : frozenset of str
         Those of the exports that may come to nothing, as one that is also set to None or deleted.
+    values : frozenset of str
+        Those of the exports that are literals, and so are no functions.
     """
 
     name: Any = MISSING
@@ -47,6 +49,7 @@ class Declaration(NamedTuple):
     computed: bool = True
     complete: bool = False
     doubtful: frozenset[str] = frozenset()
+    values: frozenset[str] = frozenset()
 
 
 UNREADABLE = Declaration()
@@ -92,7 +95,7 @@ class Backend:
     refusal : tuple of (str, str, str) or None
         Why it must not be used: the trusted name, what the host expects, what was found.
     shadowed : str or None
-        Why another backend has its name.
+        Why it goes without a name: another backend has it, or none may.
     adapter : object or None
         The adapter, once loaded.
     exports : frozenset of str or None

@@ -185,6 +185,7 @@ def _read(body: _Body, *, plain: bool = True, of_class: bool = False) -> Declara
         options=dict(_options(body, of_class)),
         computed=computed,
         doubtful=_doubtful(body, bound),
+        values=frozenset(name for name in literals if _label(name, literals, bound) is not MISSING),
         complete=known["__all__"] is not MISSING or not (dynamic or "__all__" in bound),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
@@ -10,24 +11,33 @@ from typing import Any, Literal, NamedTuple
 from . import errors
 from ._bodies import kind_of
 from ._choices import Origin, Selection
+from ._classes import ClassRoute
+from ._differences import of_classes, of_functions
 from ._docstrings import documents
 from ._eager_imports import eager_imports
 from ._failing_lines import failing_line
-from ._missing_self import about_parameter, parameter_taken
-from ._names import CPU, did_you_mean, nearest
+from ._loading import read_aliases
+from ._names import CPU, nearest, usable_aliases
 from ._options import options_among
-from ._records import Backend
+from ._records import MISSING, Backend, Provider
 from ._registry import Registry
 from ._routes import Route
-from ._routing import EMPTY, POSITIONAL_ONLY, Callee, Plan
 from ._self_calls import calls_back
+from ._sources import source_of
 from ._trust import adapter_module
 from ._warn import collected
 from .reports import RecordTable
 
 Severity = Literal["error", "warning", "note"]
 
-_NEARLY_THE_SAME = 0.82  # as `difflib` counts: one letter of six, or two that are swapped
+_SHORTEST = 3  # letters of a name that can be taken for a misspelt one
+#: Kinds of bodies, by what the functions are called that have them.
+_KINDS = {
+    "function": "a function",
+    "coroutine": "a coroutine function",
+    "generator": "a generator function",
+    "async generator": "an async generator function",
+}
 
 
 class Finding(NamedTuple):
@@ -100,6 +110,9 @@ def _checked(
     yield from _whatever(None, _of_exports, registry, backend, routes)
     for route in routes:
         yield from _whatever(route.name, _of_function, backend, route, origin)
+    if routes and all(route.plans.get(backend, MISSING) is None for route in routes):
+        text = f"It implements no function of {registry.config.host}."
+        yield Finding("warning", "empty", None, text)
     yield from _whatever(None, _of_imports, registry, backend, routes)
 
 
@@ -146,43 +159,70 @@ def _of_labels(registry: Registry, backend: Backend) -> Iterator[Finding]:
                 f"The name {label!r} is claimed by {', '.join(others)} as well as by this, {has}."
             )
             yield Finding("warning", "conflict", None, text)
-    if backend.provider is not None and backend.declared.computed:
-        yield Finding(
-            "warning",
-            "computed-label",
-            None,
-            "Its source does not show its labels, so that it has to be imported to find them. "
-            "Write 'name = ...' and 'aliases = [...]' at its top level, once and literally.",
-        )
+    if backend.provider is not None:
+        yield from _of_entry_point(backend, backend.provider)
     if not backend.trusted:
         host = registry.config.host
         text = f"{host} does not list it as trusted, and warns everybody who uses it."
         yield Finding("note", "unlisted", None, text)
 
 
+def _of_entry_point(backend: Backend, provider: Provider) -> Iterator[Finding]:
+    if backend.declared.computed:
+        why = "so that it has to be imported to find them"
+        if not _has_source(provider.module):
+            text = f"It has no source that can be read for its labels, {why}."
+            yield Finding("note", "computed-label", None, text)
+        else:
+            text = f"Its source does not show its labels, {why}. {_how_to_show_labels(provider)}"
+            yield Finding("warning", "computed-label", None, text)
+    own, _ = usable_aliases(read_aliases(backend.adapter), ())
+    for name in provider.entry_names if backend.name not in provider.entry_names else ():
+        if name in backend.aliases and name not in own:
+            text = f"Its entry point is not called {backend.name!r}: {name!r} is one more alias."
+            yield Finding("note", "entry-point-name", None, text)
+
+
+def _has_source(module: str) -> bool:
+    try:
+        return source_of(module) is not None
+    except Exception:  # it can be imported nevertheless
+        return False
+
+
+def _how_to_show_labels(provider: Provider) -> str:
+    labels = "Write 'name = ...' and 'aliases = [...]'"
+    if not provider.attribute:
+        return f"{labels} at its top level, once and literally."
+    return (
+        f"{labels}, once and literally, in the body of a class in {provider.module}, and let the "
+        "entry point name that class, or an object made there by calling it without arguments."
+    )
+
+
 def _of_exports(registry: Registry, backend: Backend, routes: Sequence[Route]) -> Iterator[Finding]:
-    known = {route.name for route in routes}
+    known = {route.name: route for route in routes}
     host = registry.config.host
-    for name in sorted(backend.public_names() - known):
+    for name in sorted(backend.public_names() - known.keys()):
         listed = backend.exports is not None and name in backend.exports
-        meant = nearest(name, known)
-        if listed or (meant is not None and _is_its_own(backend, name)):
+        meant = nearest(name, known) if len(name) >= _SHORTEST else None
+        if listed or (meant is not None and _may_be_meant(backend, name, known[meant])):
             text = f"It exports {name!r}, and {host} has no function of that name."
-            hint = did_you_mean(name, known)
+            hint = f" Did you mean {meant!r}?" if meant is not None else ""
+            if not listed:
+                hint += " If it is no function of the host, list the exports in __all__."
             yield Finding("warning", "no-such-function", None, text + hint)
-    if known and not any(backend.implements(name) is not False for name in known):
-        yield Finding("warning", "empty", None, f"It implements no function of {host}.")
 
 
-def _is_its_own(backend: Backend, name: str) -> bool:
-    """Whether an adapter without ``__all__`` defines that function, and has not imported it."""
+def _may_be_meant(backend: Backend, name: str, route: Route) -> bool:
+    """Whether an adapter without ``__all__`` defines that itself, and for a route of that kind."""
     value = inspect.getattr_static(backend.adapter, name, None)
     value = getattr(value, "__func__", value)
     try:
-        module = value.__module__
+        own = bool(value.__module__ == adapter_module(backend.adapter))
     except Exception:
         return False
-    return bool(module == adapter_module(backend.adapter))
+    return own and callable(value) and isinstance(value, type) != route.by_name
 
 
 def _of_imports(registry: Registry, backend: Backend, routes: Sequence[Route]) -> Iterator[Finding]:
@@ -218,69 +258,45 @@ def _of_function(backend: Backend, route: Route, origin: Origin) -> Iterator[Fin
         return
     if plan is None:
         return
+    host = route.registry.config.host
+    if plan.implementation is route.public():
+        text = f"It exports the host's own {name}(), which leads back to itself."
+        yield Finding("error", "recursion", name, text)
+        return
     is_host = plan.implementation is route.host  # which may well call itself
-    if not is_host and calls_back(plan.implementation, route.public(), route.keyword):
-        yield Finding(
-            "error",
-            "recursion",
-            name,
-            f"It calls {name}() of {route.registry.config.host} without {route.keyword}={CPU!r}, "
-            "which leads back to itself.",
-        )
-    if not route.by_name:
+    own_labels = {
+        label for label, owner in route.registry.table().labels.items() if owner is backend
+    }
+    if not is_host and calls_back(plan.implementation, route.public(), route.keyword, own_labels):
+        text = f"It calls {name}() of {host} without {route.keyword}={CPU!r}, "
+        yield Finding("error", "recursion", name, text + "which leads back to itself.")
+    if isinstance(route, ClassRoute):
+        cls: Any = plan.implementation
+        if route.host_class not in cls.__mro__:
+            for severity, code, text in of_classes(route.cls, route.keyword, cls):
+                yield Finding(severity, code, name, text)
         return
     theirs, own = kind_of(route.host), kind_of(plan.implementation)
     if theirs != own:
-        text = f"It is a {own}, and the host's is a {theirs}."
-        yield Finding("error", "kind", name, text.replace("a async", "an async"))
+        text = f"It is {_KINDS[own]}, and the host's is {_KINDS[theirs]}."
+        yield Finding("error", "kind", name, text)
     if route.keyword in plan.own.named:
         text = f"It never gets its {route.keyword!r}: the dispatcher reads that, and keeps it."
         yield Finding("warning", "unreachable-option", name, text)
-    for severity, code, text in _of_parameters(route.callee, plan):
+    for severity, code, text in of_functions(route.callee, plan):
         yield Finding(severity, code, name, text)
     for option in options_among(route, plan.own.keywords):
         if not documents(plan.implementation, option):
             text = f"Its option {option!r} is not described in its docstring."
+            text += _how_to_document(plan.implementation, option)
             yield Finding("warning", "undocumented-option", name, text)
 
 
-def _of_parameters(host: Callee, plan: Plan) -> Iterator[tuple[Severity, str, str]]:
-    own = plan.own
-    lacking = [name for name in host.named if name not in own.named]
-    taken = parameter_taken(plan.implementation, plan.backend.adapter, lacking)
-    if taken is not None:
-        yield "error", "no-self", about_parameter(taken)
-    if own.takes_anything:
-        return
-    for name, parameter in host.named.items():
-        if name == taken:
-            continue
-        if name in own.named:
-            if parameter.default is not EMPTY and own.named[name].default is EMPTY:
-                yield "note", "required", f"It requires {name!r}, and gets the host's default."
-            continue
-        if own.var_keyword is not None:
-            continue
-        options = [option for option in own.named if option not in host.named]
-        meant = nearest(name, options, _NEARLY_THE_SAME)
-        hint = f" Did you mean {name!r} by {meant!r}?" if meant else ""
-        always = parameter.default is EMPTY
-        dropped = "is always left out" if always else "is left out with a warning where it is given"
-        text = f"It has no parameter {name!r}, which {dropped}.{hint}"
-        yield "warning" if always or meant else "note", "missing-parameter", text
-    for name, parameter in own.named.items():
-        if name not in host.named and parameter.default is EMPTY:
-            text = f"It requires {name!r}, which the host does not have: every call has to give it."
-            yield "error", "required-option", text
-        elif parameter.kind is POSITIONAL_ONLY and name not in host.named:
-            text = f"Its option {name!r} is positional-only, so that nobody can give it."
-            yield "warning", "unreachable-option", text
-    if host.var_positional and not plan.takes_rest():
-        text = (
-            f"It cannot take what a call gives for *{host.var_positional}: it has "
-            f"{plan.instead_of_rest()}."
-        )
-        yield "warning", "no-var-positional", text
-    if host.var_keyword and own.var_keyword is None:
-        text = f"It leaves out what a call gives for **{host.var_keyword} and it does not name."
-        yield "note", "no-var-keyword", text
+def _how_to_document(implementation: Callable[..., Any], option: str) -> str:
+    """A sentence about an option that the docstring has something of, in whatever form."""
+    if not re.search(rf"\b{re.escape(option)}\b", inspect.getdoc(implementation) or ""):
+        return ""
+    return (
+        f" It is looked for as numpydoc has it: '{option} : type', with a text below it, under "
+        "Parameters or Other Parameters."
+    )

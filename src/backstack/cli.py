@@ -37,7 +37,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit status: 0 if all is well, 1 for problems with a host or a backend, 2 where
         what was asked for makes no sense.
     """
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options, left = parser.parse_known_args(arguments)
+    # Before Python 3.14, argparse looks for no positional that may be missing behind an option.
+    if options.run is _doctor and options.backend is None and len(left) == 1:
+        options.backend = None if left[0].startswith("-") else left.pop()
+    if left:
+        parser.error(f"unrecognized arguments: {' '.join(left)}")
     try:
         import rich as _  # noqa: F401  only whether it is there
     except ImportError:
@@ -222,11 +228,22 @@ def _coverage(options: argparse.Namespace) -> int:
 
 
 def _stubs(options: argparse.Namespace) -> int:
-    request = {"task": "stubs", "host": options.host, "any_name": options.any_name}
-    told = _asked(options, request)
-    if told is None:
-        return PROBLEMS
+    from ._processes import probe
     from .stubs import write_files
+
+    request = {"task": "stubs", "host": options.host, "any_name": options.any_name}
+    without: list[str] = []
+    told = None
+    while told is None:
+        with _progress() as progress:
+            outcome = probe({**request, "without": without}, options.timeout, progress)
+        told = outcome.result
+        if told is None:
+            _complain(outcome.problem or "")
+            if outcome.loading is None or outcome.loading in without:
+                return PROBLEMS
+            _complain(f"The stubs are made without {outcome.loading!r}.")
+            without.append(outcome.loading)
 
     try:
         written = write_files(told["files"], options.output)
@@ -234,7 +251,7 @@ def _stubs(options: argparse.Namespace) -> int:
         _complain(str(error))
         return USAGE
     print("\n".join(map(str, written)))
-    return WELL
+    return PROBLEMS if without else WELL
 
 
 def _explain(options: argparse.Namespace) -> int:
@@ -326,6 +343,9 @@ def _print_report(report: dict[str, Any]) -> None:
         f"function{'' if count == 1 else 's'}; on_missing={host['on_missing']!r}, "
         f"trust={host['trust']!r}"
     )
+    console.print(f"  backends are found in the entry-point group {host['group']!r}")
+    if host["problem"]:
+        console.print(f"  warning: {host['problem']}", style=_COLORS["warning"])
     console.print("\nEnvironment", style="bold")
     for variable in report["variables"]:
         if variable["name"] is not None:

@@ -113,10 +113,8 @@ def test_what_is_installed_is_listed_and_nothing_of_it_runs(site, listed, comman
     assert records["dies-dist"]["backend"] == "dies"
     for distribution in ("secretive-dist", "broken-dist", "gone-dist"):
         name = distribution.removesuffix("-dist")
-        assert (records[distribution]["backend"], records[distribution]["aliases"]) == (
-            None,
-            [name],
-        )
+        # As `backends()` has it: what stands for the name while only running code tells that.
+        assert (records[distribution]["backend"], records[distribution]["aliases"]) == (name, [])
     text = command("list").stdout
     assert re.search(r"^host +good +nice +.*compute.* +good-dist +1\.0$", text, re.MULTILINE)
     assert ran(site) == []
@@ -145,7 +143,7 @@ def test_the_groups_of_others_are_left_out_unless_asked_for(site, listed):
     site.install("scripts", {"run": "zarr_like:main"}, group="console_scripts")
     assert listed() == []
     (record,) = listed("xarray_like.backends")
-    assert (record["backend"], record["aliases"]) == (None, ["zarr"])
+    assert (record["backend"], record["aliases"]) == ("zarr", [])
 
 
 def test_a_host_that_declares_itself_is_listed_even_without_backends(site, listed, command):
@@ -157,7 +155,7 @@ def test_a_host_that_declares_itself_is_listed_even_without_backends(site, liste
     site.install("b-dist", {"b": "b_adapter"}, {"b_adapter.py": "x = 1"}, group="quite.another")
     for only in ((), ("my-host",), ("my_host",), ("quite.another",)):
         (record,) = listed(*only)
-        assert (record["host"], record["backend"], record["aliases"]) == ("my-host", None, ["b"])
+        assert (record["host"], record["backend"], record["aliases"]) == ("my-host", "b", [])
     assert "quite.another" in command("list", "my-host").stdout
     assert ran(site) == []
 
@@ -178,11 +176,34 @@ def test_malformed_metadata_costs_only_itself(site, listed, command):
     site.write({"empty-1.0.dist-info/METADATA": ""})
     (site.folder / "folder-1.0.dist-info" / "entry_points.txt").mkdir(parents=True)
     assert "good" in [record["backend"] for record in listed()]
-    assert ["t"] in [record["aliases"] for record in listed("host")]
+    assert "t" in [record["backend"] for record in listed("host")]
     assert "good" in command("list").stdout
     site.write({"host.py": HOST})
     done = command("doctor", "host", "good", "--json")
     assert json.loads(done.stdout)["backends"][0]["state"] == "loaded"
+
+
+def test_what_cannot_be_chosen_is_not_listed_as_a_name(site, listed):
+    source = "name = 'bad name!'\naliases = ['fine', 'bad alias!', 3]\n"
+    site.install("a-dist", {"bad!x": "a_adapter"}, {"a_adapter.py": source})
+    site.install("b-dist", {"bad!y": "b_adapter"}, {"b_adapter.py": "name = ['b']\n"})
+    site.install("c-dist", {"bad!z": "c_adapter"}, {"c_adapter.py": "name = 'c'\n"})
+    told = {record["distribution"]: (record["backend"], record["aliases"]) for record in listed()}
+    assert told == {
+        "a-dist": ("fine", []),
+        "b-dist": ("b_adapter of b-dist", []),
+        "c-dist": ("c", []),
+    }
+
+
+def test_what_is_literally_no_function_is_no_export(site, listed):
+    source = "name = 'b'\nalias = ['b']\nversion: str = '1'\ndef compute(data): pass\n"
+    source += "class Model: pass\nother = compute\nfrom json import dumps\n"
+    source += "late = 0\ndef late(): pass\n"
+    site.adapter("b", source)
+    assert listed()[0]["exports"] == ["Model", "compute", "dumps", "late", "other"]
+    site.adapter("b", f"{source}__all__ = ['compute', 'version', 'made']\n")
+    assert listed()[0]["exports"] == ["compute", "made"]
 
 
 def test_nothing_installed_is_no_error(tmp_path):
@@ -308,6 +329,39 @@ def test_backends_that_misbehave_do_not_get_in_the_way_of_an_explanation(good, c
         told = json.loads(done.stdout)
         assert done.returncode == (1 if told.get("error") or told.get("problem") else 0)
     assert json.loads(command("explain", "host.compute", "--json").stdout)["runs_on"] == "cpu"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("explain", "host.compute", "--backend", "dies"), ("stubs", "host", "-o", "out")],
+)
+def test_the_backend_that_crashes_or_hangs_is_named(good, command, arguments, monkeypatch):
+    monkeypatch.chdir(good.folder)
+    dies = "name = 'dies'\nimport os\nos.abort()\ndef compute(data): pass\n"
+    good.adapter("dies", dies)
+    problem = command(*arguments).stderr
+    assert "It crashed the interpreter (SIGABRT) while loading dies, at " in problem
+    good.adapter("dies", dies.replace("os.abort()", "import time; time.sleep(1000)"))
+    problem = command(*arguments, "--timeout", "2").stderr
+    assert "It did not end within 2 seconds, while loading dies, at " in problem
+
+
+def test_stubs_are_made_without_the_backends_that_end_the_process(good, command, tmp_path):
+    good.adapter("dies", "name = 'dies'\nimport os\nos.abort()\ndef compute(data): pass\n")
+    good.adapter("ends", "name = 'ends'\nimport os\nos._exit(0)\ndef compute(data): pass\n")
+    done = command("stubs", "host", "-o", str(tmp_path))
+    assert done.returncode == 1
+    for name in ("dies", "ends"):
+        assert f"The stubs are made without {name!r}." in done.stderr
+    (stub,) = tmp_path.rglob("*.pyi")
+    assert str(stub) in done.stdout
+    assert "good" in stub.read_text()
+
+
+def test_what_crashes_when_nothing_is_being_loaded_is_not_blamed_on_a_backend(good, command):
+    good.adapter("b", "name = 'b'\nimport os\ndef is_available(): os.abort()\n")
+    problem = command("explain", "host.compute", "--backend", "b").stderr
+    assert "(SIGABRT) while asking where compute() would run, at " in problem
 
 
 # -- usage ---------------------------------------------------------------------------------

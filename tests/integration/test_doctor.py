@@ -2,6 +2,7 @@
 
 import json
 import os
+import py_compile
 import signal
 import subprocess
 import sys
@@ -339,6 +340,13 @@ def test_blank_lines_are_not_worth_a_finding(place):
 
 # -- what is found -------------------------------------------------------------------------
 
+#: An adapter that has nothing, and says so only when it is asked.
+NONE = """
+def __getattr__(attribute):
+    if attribute != "compute":
+        raise AttributeError(attribute)
+"""
+
 #: Adapters that a finding is made of: severity, code, function, the adapter, and one just past it
 #: that nothing is said of.
 FINDINGS = [
@@ -365,6 +373,33 @@ FINDINGS = [
     ("error", "recursion", "compute", ("import host as h\ndef compute(data, size=1):\n"
      "    return [h.compute(d) for d in data]"),
      "import host as h\ndef compute(data, size=1):\n    return h.summarize(data, None)"),
+    ("error", "recursion", "compute", ("import host\ndef compute(data, size=1):\n"
+     "    return host.compute(data, backend='NAME')"),
+     "import host\ndef compute(data, size=1):\n    return host.compute(data, backend='another')"),
+    ("error", "recursion", "compute", ("import host\naliases = ['NAME-alias']\n"
+     "def compute(data, size=1): return host.compute(data, backend=aliases_[0])\n"
+     "def compute(data, size=1): return host.compute(data, backend='NAME-alias')"),
+     ("import host\ndef compute(data, size=1, *, _on='NAME'):\n"
+      "    return host.compute(data, backend=_on)")),
+    ("error", "recursion", "compute", ("import host\ndef compute(data, size=1):\n"
+     "    return host.compute(data, backend=name)"),
+     ("import host\ndef compute(data, size=1):\n    name = data.best()\n"
+      "    return host.compute(data, backend=name)")),
+    ("error", "recursion", "compute", ("import host\ndef compute(data, size=1):\n"
+     "    return host.compute(data, backend=None)"),
+     ("import host\ndef compute(data, size=1, **_more):\n"
+      "    return host.compute(data, **_more)")),
+    ("error", "recursion", "compute", "from host import compute",
+     "from host import compute as hosts"),
+    ("error", "recursion", "fetch", "from host import fetch", "import host\n_own = host.fetch"),
+    ("note", "other-default", "compute", "def compute(data, size=2): pass",
+     "def compute(data, size=1.0): pass"),
+    ("note", "other-default", "compute", "def compute(data, size=None): pass",
+     "def compute(data, *, size=True): pass"),
+    ("note", "other-default", "compute", ("class _Odd:\n    def __eq__(self, other): 1 / 0\n"
+     "    __repr__ = __eq__\ndef compute(data, size=_Odd()): pass").replace("= __eq__", "= None"),
+     ("class _Odd:\n    def __eq__(self, other): 1 / 0\n    def __repr__(self): return '1'\n"
+      "def compute(data, size=_Odd()): pass")),
     ("warning", "unavailable", None, "def is_available(): return False",
      "def is_available(): return True"),
     ("warning", "unavailable", None, "def is_available(): return 'no device'", ""),
@@ -383,8 +418,15 @@ FINDINGS = [
     ("warning", "no-such-function", None, "def computee(data): pass", "def elsewhere(data): pass"),
     ("warning", "no-such-function", None, ("__all__ = ['compute', 'elsewhere']\n"
      "def elsewhere(): pass"), "__all__ = ['compute', 'name']"),
+    ("warning", "no-such-function", None, "def tun(data): pass", "def tu(data): pass"),
+    ("warning", "no-such-function", None, "computee = lambda data: data",
+     "class Compute: pass\nfrom typing import TypeVar\nFetc = TypeVar('Fetc')"),
     ("warning", "no-such-function", None, "def computee(data): pass",
      "from operator import add as computee"),
+    ("warning", "empty", None, "compute = None", "compute = None\ndef tune(data, **o): pass"),
+    ("warning", "empty", None, "compute = None; __all__ = ['compute']",
+     "fetch = None; __all__ = ['compute', 'fetch']"),
+    ("warning", "empty", None, f"del compute\n{NONE}", NONE),
     ("warning", "empty", None, "del compute; __all__ = []",
      "del compute; __all__ = ['tune']\ndef tune(data, **o): pass"),
     ("warning", "missing-parameter", "summarize", "def summarize(data): pass",
@@ -394,7 +436,7 @@ FINDINGS = [
     ("note", "missing-parameter", "compute", "def compute(data): pass",
      "def compute(data, **more): pass"),
     ("note", "required", "compute", "def compute(data, size): pass",
-     "def compute(data, size=9): pass"),
+     "def compute(data, size=1): pass"),
     ("warning", "no-var-positional", "stack", "def stack(*, axis=0): pass",
      "def stack(*arrays, axis=0): pass"),
     ("note", "no-var-keyword", "tune", "def tune(data): pass", "def tune(data, **more): pass"),
@@ -518,6 +560,313 @@ def test_what_a_function_prints_or_does_when_it_is_called_does_not_matter(place)
     assert codes(one(place.doctor("host", status=0), "b")) == []
 
 
+def messages(backend, code):
+    return [f["message"] for f in findings(backend) if f["code"] == code]
+
+
+#: Constructors and methods of a class; the host's is the first.
+CLASS = """
+from dataclasses import dataclass
+from functools import cached_property
+
+@dispatcher.backend_class
+class Model:
+    def __init__(self, k, size=1, *, seed=0): self.k = k
+    def fit(self, data): return self
+    def transform(self, data): return data
+    @property
+    def size_(self): return 1
+    @cached_property
+    def score_(self): return 1
+    @classmethod
+    def load(cls): return cls(1)
+    limit = 3
+    class Inner: pass
+    def _private(self): pass
+
+@dispatcher.backend_class
+@dataclass
+class Point:
+    x: int
+    y: int = 0
+
+@dispatcher.backend_class
+class Loose:
+    def __init__(self, *args, **kwargs): pass
+"""
+METHODS = """
+    def fit(self, data): return self
+    def transform(self, data): return data
+    def load(self): pass
+    size_ = score_ = 0
+"""
+INIT = "    def __init__(self, k, size=1, *, seed=0):\n        pass\n"
+DATA = "from dataclasses import dataclass\nfrom typing import NamedTuple\n"
+REST = "    def transform(self, data): 0\n    load = None\n"
+CLASSES = {
+    "the same": (f"class Model:\n{INIT}{METHODS}", []),
+    "lacks an optional": (
+        f"class Model:\n    def __init__(self, k, *, seed=0): pass\n{METHODS}",
+        [("warning", "missing-parameter")],
+    ),
+    "lacks a required": (
+        f"class Model:\n    def __init__(self, *, size=1, seed=0): pass\n{METHODS}",
+        [("error", "missing-parameter")],
+    ),
+    "has another name": (
+        f"class Model:\n    def __init__(self, n, size=1, *, seed=0): pass\n{METHODS}",
+        [("warning", "missing-parameter")],
+    ),
+    "positional only": (
+        f"class Model:\n    def __init__(self, k, /, size=1, *, seed=0): pass\n{METHODS}",
+        [("warning", "missing-parameter")],
+    ),
+    "requires more": (
+        f"class Model:\n    def __init__(self, k, size=1, *, seed=0, dev): pass\n{METHODS}",
+        [("error", "required-option")],
+    ),
+    "requires an optional": (
+        f"class Model:\n    def __init__(self, k, size, *, seed=0): pass\n{METHODS}",
+        [("error", "required-option")],
+    ),
+    "an option": (
+        f"class Model:\n    def __init__(self, k, size=1, *, seed=0, dev=0): pass\n{METHODS}",
+        [],
+    ),
+    "takes anything": (f"class Model:\n    def __init__(self, *a, **k): pass\n{METHODS}", []),
+    "keywords": (f"class Model:\n    def __init__(self, k, **more): pass\n{METHODS}", []),
+    "no constructor": (
+        f"class Model:\n{METHODS}",
+        [("error", "missing-parameter"), *[("warning", "missing-parameter")] * 2],
+    ),
+    "no signature": (f"class Model:\n    __signature__ = 3\n{METHODS}", []),
+    "no methods": (f"class Model:\n{INIT}", [("warning", "missing-method")]),
+    "inherited": (f"class _Base:\n{INIT}{METHODS}\nclass Model(_Base): pass", []),
+    "sets them": (
+        f"class Model:\n{INIT}{REST}    def fit(self, d): self.size_ = self.score_ = 1\n",
+        [],
+    ),
+    "sets one": (
+        f"class Model:\n{INIT}{REST}    def fit(self, d): self.size_ = 1\n",
+        [("warning", "missing-method")],
+    ),
+    "computes them": (f"class Model:\n{INIT}    def __getattr__(self, name): 0\n", []),
+    "derives": ("import host\nclass Model(host.Model):\n    def __init__(self): pass\n", []),
+    "dataclass": (
+        f"{DATA}@dataclass(frozen=True)\nclass Point:\n    x: int\n    y: int = 0",
+        [],
+    ),
+    "another dataclass": (
+        f"{DATA}@dataclass\nclass Point:\n    x: int\n    y: int\n",
+        [("error", "required-option")],
+    ),
+    "a tuple": (f"{DATA}class Point(NamedTuple):\n    x: int\n    y: int = 0", []),
+    "of a loose one": ("class Loose:\n    def __init__(self, x): pass\n", []),
+    "calls itself": (
+        f"import host\nclass Model:\n{METHODS}{INIT}        self.inner = host.Model(k)\n",
+        [("error", "recursion")],
+    ),
+    "calls itself by name": (
+        f"import host\nclass Model:\n{METHODS}{INIT}        host.Model(k, backend='NAME')\n",
+        [("error", "recursion")],
+    ),
+    "calls the host's": (
+        f"import host\nclass Model:\n{METHODS}{INIT}        host.Model(k, backend='cpu')\n",
+        [],
+    ),
+    "the host's own": ("from host import Model", [("error", "export")]),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def classes(tmp_path_factory):
+    """What is told of each of the classes, by its name."""
+    place = Place(tmp_path_factory.mktemp("classes") / "place")
+    place.write({"host.py": HOST + CLASS})
+    names = {case: f"c{number}" for number, case in enumerate(CLASSES)}
+    for case, name in names.items():
+        source = CLASSES[case][0].replace("NAME", name)
+        place.install(name, f"name = {name!r}\n{WHOLE}\n{source}\n")
+    report = place.doctor("host", "--timeout", "60")
+    return {case: one(report, name) for case, name in names.items()}
+
+
+@pytest.mark.parametrize("case", CLASSES)
+def test_where_a_class_is_not_like_the_hosts_is_told(classes, case):
+    told = [(severity, code) for severity, code, _ in codes(classes[case])]
+    assert told == CLASSES[case][1], findings(classes[case])
+
+
+def test_what_a_class_lacks_is_named(classes):
+    (text,) = messages(classes["no methods"], "missing-method")
+    assert text == (
+        "It lacks what the host's class has: 'fit', 'load', 'score_', 'size_', 'transform'."
+    )
+    (text,) = messages(classes["sets one"], "missing-method")
+    assert text.endswith("has: 'score_'.")
+    (text,) = messages(classes["has another name"], "missing-parameter")
+    assert text == "Its constructor takes no 'k' by name: one that gives it raises a TypeError."
+
+
+def test_of_many_methods_only_some_are_named(place):
+    methods = "".join(f"    def m{number}(self): pass\n" for number in range(9))
+    place.write({"host.py": f"{HOST}\n@dispatcher.backend_class\nclass Big:\n{methods}"})
+    place.install("b", "name = 'b'\nclass Big: pass\n")
+    (text,) = messages(one(place.doctor("host", status=1), "b"), "missing-method")
+    assert text.endswith("'m0', 'm1', 'm2', 'm3', 'm4' and 4 more.")
+
+
+def test_the_two_defaults_are_shown(place):
+    source = "class _Long:\n    def __repr__(self): return 'x\\n' * 99\n"
+    source += "def compute(data, size=2): pass\ndef stack(*arrays, axis=_Long()): pass\n"
+    place.install("b", f"name = 'b'\n{source}")
+    text, long = messages(one(place.doctor("host", status=0), "b"), "other-default")
+    assert text == (
+        "It has 2 as the default of 'size', and the host has 1: a call that does not give it "
+        "gets the backend's."
+    )
+    assert "x x..." in long
+    assert len(long) < 160
+
+
+def test_arrays_as_defaults_are_compared_by_what_they_show(place):
+    numpy = "import numpy as np\n"
+    place.write({"host.py": numpy + HOST.replace("size=1", "size=np.ones(2), rest=np.nan")})
+    for name, size in (("same", "np.ones(2)"), ("other", "np.zeros(2)")):
+        source = f"def compute(data, size={size}, rest=float('nan')): pass\n"
+        place.install(name, f"{numpy}name = '{name}'\n{source}")
+    report = place.doctor("host")
+    assert messages(one(report, "same"), "other-default") == []
+    assert "array([0., 0.])" in messages(one(report, "other"), "other-default")[0]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "compute = None",
+        "compute = None\n__all__ = ['compute']",
+        NONE,
+        f"{NONE}__all__ = ['compute']",
+    ],
+)
+def test_what_is_none_does_not_count_as_implemented(place, source):
+    place.install("b", f"name = 'b'\n{source}\ndef summarize(data, weights): pass\n")
+    place.install("c", f"name = 'c'\n{source}\n")
+    report = place.doctor("host", status=1)
+    assert one(report, "c")["functions"] == []
+    assert "empty" in [code for _, code, _ in codes(one(report, "c"))]
+    assert "compute" not in one(report, "b")["functions"]
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("os._exit(3)", ""),
+        ("os.write(2, b'so long'); os._exit(3)", " Its last words: so long"),
+        ("os.write(2, b'so long\\n\\n'); os._exit(3)", " Its last words: so long"),
+    ],
+)
+def test_the_last_words_of_a_process_are_its_own(place, source, words):
+    place.write({"host.py": f"import sys\nsys.stderr.write('of the host')\n{HOST}"})
+    place.install("b", f"name = 'b'\nimport os\n{source}\n")
+    (text,) = messages(one(place.doctor("host"), "b"), "probe-failed")
+    assert text == f"It ended the interpreter with status 3 while loading b.{words}"
+
+
+def test_an_entry_point_that_is_called_otherwise_is_one_more_alias(place):
+    place.install("b", "name = 'b'\n" + WHOLE, entry_name="other")
+    place.install("c", "name = 'c'\naliases = ['also']\n" + WHOLE, entry_name="also")
+    report = place.doctor("host", status=0)
+    assert messages(one(report, "b"), "entry-point-name") == [
+        "Its entry point is not called 'b': 'other' is one more alias."
+    ]
+    assert codes(one(report, "c")) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        (
+            "def is_available(): raise RuntimeError('old')",
+            "is_available() raised RuntimeError: old",
+        ),
+        ("is_available = True", "its is_available is True, which is not callable; it has"),
+        ("def is_available(): return 1", "is_available() returned 1 (int); it has to return True,"),
+        ("def is_available(): return False", "is_available() returned False."),
+        ("def is_available(): return 'no device'", "It cannot run here: no device."),
+    ],
+)
+def test_why_a_backend_cannot_run_is_told_with_who_said_so(place, source, reason):
+    place.install("b", f"name = 'b'\n{source}\n{WHOLE}")
+    (text,) = messages(one(place.doctor("host"), "b"), "unavailable")
+    assert reason in text
+
+
+def test_how_an_option_is_documented_is_told_where_it_was_meant_to_be(place):
+    doc = "Compute.\n\n    Args:\n        tile: How large.\n    "
+    source = f"def compute(data, size=1, *, tile=3, depth=2):\n    {doc!r}\n"
+    place.install("b", f"name = 'b'\n{source}")
+    depth, tile = sorted(messages(one(place.doctor("host"), "b"), "undocumented-option"))
+    assert depth == "Its option 'depth' is not described in its docstring."
+    assert "numpydoc has it: 'tile : type', with a text below it, under Parameters or" in tile
+
+
+def test_kinds_of_functions_are_named_as_python_names_them(place):
+    source = "async def compute(data, size=1): pass\ndef summarize(data, weights): yield\n"
+    source += "async def steps(data): yield\ndef fetch(data): pass\n"
+    place.install("b", f"name = 'b'\n{source}")
+    assert messages(one(place.doctor("host"), "b"), "kind") == [
+        "It is a coroutine function, and the host's is a function.",
+        "It is a function, and the host's is a coroutine function.",
+        "It is an async generator function, and the host's is a generator function.",
+        "It is a generator function, and the host's is a function.",
+    ]
+
+
+def test_labels_of_what_has_no_source_cannot_be_read(place):
+    place.install("b", "name = 'b'\n" + WHOLE)
+    source = place.folder / "b_adapter.py"
+    py_compile.compile(str(source), cfile=str(place.folder / "b_adapter.pyc"))
+    source.unlink()
+    backend = one(place.doctor("host", status=0), "b")
+    assert codes(backend) == [("note", "computed-label", None)]
+    assert "no source that can be read" in messages(backend, "computed-label")[0]
+
+
+@pytest.mark.parametrize(
+    "made", ["Adapter(1)", "make()", "Adapter() if 1 else 0", "Adapter.make()"]
+)
+def test_labels_of_an_object_are_those_of_its_class(place, made):
+    source = "class Adapter:\n    name = 'b'\n    def __init__(self, x=0): pass\n"
+    source += (
+        "    def compute(self, data, size=1): pass\n    make = classmethod(lambda cls: cls())\n"
+    )
+    place.write({"pack.py": f"{source}make = Adapter\nadapter = {made}\nplain = Adapter()\n"})
+    place.install("unused", "", entry_name="b = pack:adapter\n#")
+    backend = one(place.doctor("host"), "b")
+    assert codes(backend) == [("warning", "computed-label", None)]
+    (text,) = messages(backend, "computed-label")
+    assert "in the body of a class in pack" in text
+    assert "calling it without arguments" in text
+    assert "top level" not in text
+    place.install("unused", "", entry_name="b = pack:plain\n#")
+    assert codes(one(place.doctor("host"), "b")) == []
+
+
+def test_what_may_be_no_function_of_the_host_can_be_left_out(place):
+    place.install("b", f"name = 'b'\n{WHOLE}def computee(data): pass\n")
+    place.install("c", f"name = 'c'\n{WHOLE}tu = computee = len\n__all__ = ['compute', 'tu']\n")
+    report = place.doctor("host")
+    (text,) = messages(one(report, "b"), "no-such-function")
+    assert text == (
+        "It exports 'computee', and host has no function of that name. Did you mean 'compute'? "
+        "If it is no function of the host, list the exports in __all__."
+    )
+    assert messages(one(report, "c"), "no-such-function") == [
+        "It exports 'tu', and host has no function of that name."
+    ]
+
+
 # -- one backend of several ----------------------------------------------------------------
 
 
@@ -556,6 +905,29 @@ def test_listed_backends_that_are_not_installed_are_told_with_how_to_get_them(pl
     assert "absent: not installed: pip install absent-package" in text
     assert "No backends are installed." in text
     assert text.rstrip().endswith("All is well.")
+
+
+def test_a_name_that_the_host_reserves_is_told_with_its_reason(place):
+    reserved = "reserved_backends={'gpu': 'Choose a concrete one.'},\n    host_name"
+    place.write({"host.py": HOST.replace("host_name", reserved)})
+    problem = place.doctor("host", "gpu", status=1)["problem"]
+    assert problem == "'gpu' is reserved by host: Choose a concrete one. Installed: none."
+    assert "own implementation" in place.doctor("host", "cpu", status=1)["problem"]
+    assert "reserved" not in place.doctor("host", "tpu", status=1)["problem"]
+
+
+@pytest.mark.parametrize(
+    "between", [("--timeout", "50"), ("--json",), ("--timeout", "50", "--json")]
+)
+def test_options_may_stand_between_a_host_and_a_backend(place, between):
+    place.install("b", "name = 'b'\n" + WHOLE)
+    place.install("c", "name = 'c'\n" + WHOLE)
+    report = place.doctor("host", *between, "b", status=0)
+    assert [backend["name"] for backend in report["backends"]] == ["b"]
+    for more in (("b", "c"), ("b", "--nope"), ("--nope",)):
+        done = place.run("doctor", "host", *between, *more)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "unrecognized arguments" in done.stderr
 
 
 # -- trust and conflicts -------------------------------------------------------------------
@@ -822,7 +1194,7 @@ def test_a_host_that_is_not_there_is_a_problem(place):
 def test_a_host_is_found_by_module_by_place_by_package_and_by_what_it_declares(place):
     place.write(
         {
-            "two.py": TWO,
+            "two.py": f"{TWO}\n@second.backend_dispatch\ndef f(): pass\n",
             "deep/__init__.py": "from . import inner\n__version__ = '4.5'\n",
             "deep/inner.py": HOST.replace('"host"', '"deep"'),
             "my_host/__init__.py": "",
@@ -850,6 +1222,70 @@ def test_a_host_is_found_by_module_by_place_by_package_and_by_what_it_declares(p
     text = place.run("doctor", "deep").stdout
     assert text.startswith("deep 4.5\n")
     assert "dispatches 6 functions" in text
+
+
+def test_the_group_is_told_and_a_host_without_functions_is_not_well(place):
+    assert "  backends are found in the entry-point group 'host.backends'\n" in (
+        place.run("doctor", "host").stdout
+    )
+    place.write({"bare.py": HOST.partition("@backend_dispatch")[0]})
+    assert "dispatches 0 functions" in place.doctor("bare", status=1)["host"]["problem"]
+    text = place.run("doctor", "bare").stdout
+    assert "  warning: It dispatches 0 functions: are the modules with marked functions" in text
+    assert text.rstrip().endswith("Not all is well.")
+
+
+def test_a_misspelt_host_is_told_with_what_was_meant(place):
+    place.install("b", "name = 'b'\n" + WHOLE, group="grainlab.backends")
+    problem = place.doctor("grainlb", status=1)["problem"]
+    assert "There is no host 'grainlb'" in problem
+    assert "Did you mean 'grainlab'?" in problem
+    assert "Did you mean" not in place.doctor("grainlab", status=1)["problem"]
+    assert "Did you mean" not in place.doctor("zzz", status=1)["problem"]
+
+
+@pytest.mark.parametrize("file", ["lone.py", "lone/__init__.py"])
+def test_a_host_in_the_current_folder_is_told_to_be_there(place, tmp_path, file):
+    path = tmp_path / "cwd" / file
+    path.parent.mkdir(parents=True)
+    path.write_text(HOST)
+    search = os.pathsep.join(filter(None, [str(place.folder), os.environ.get("PYTHONPATH")]))
+    for name in ("lone", "other"):
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "backstack", "doctor", name],
+            cwd=tmp_path / "cwd", capture_output=True, text=True, check=False,
+            env={**os.environ, "PYTHONPATH": search},
+        )  # fmt: skip
+        assert done.returncode == 1
+        assert ("'python -m backstack' does that" in done.stderr) == (name == "lone")
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("host:dispatchr", "says host:dispatchr. host:dispatchr is not there; wanted is"),
+        ("host:compute", "and no BackendDispatcher; wanted is MODULE:ATTRIBUTE of a dispatcher"),
+        ("host", "host is <module 'host'"),
+        ("nowhere:dispatcher", "nowhere:dispatcher is not there; wanted is MODULE:ATTRIBUTE"),
+    ],
+)
+def test_a_host_that_says_wrongly_where_it_is_is_told_what_it_says(place, value, told):
+    place.write(
+        {
+            "decl-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: decl\nVersion: 1.0\n",
+            "decl-1.0.dist-info/entry_points.txt": f"[backstack.hosts]\nmine = {value}\n",
+        }
+    )
+    problem = place.doctor("mine", status=1)["problem"]
+    assert problem.startswith("The entry point 'mine' in the group 'backstack.hosts' says ")
+    assert told in problem
+    assert problem.endswith(", such as host:dispatcher.") == ("nowhere" not in value)
+
+
+def test_a_host_that_fails_is_not_said_to_be_misplaced(place):
+    place.write({"broken.py": "import os\nos.no_such_thing\n"})
+    for name in ("broken:dispatcher", "broken"):
+        assert "has no attribute 'no_such_thing'" in place.doctor(name, status=1)["problem"]
 
 
 def test_an_unknown_name_in_the_variable_does_not_break_the_import_of_a_host(place):
@@ -939,6 +1375,14 @@ def test_a_method_that_calls_back_is_found_too(place):
     assert ("error", "recursion", "compute") in codes(one(place.doctor("host"), "b"))
 
 
+@pytest.mark.parametrize("chosen", ["", ", backend='b'", ", backend='cpu'"])
+def test_a_class_in_place_of_a_function_that_calls_back_is_found_too(place, chosen):
+    source = "class compute:\n    def __init__(self, data, size=1):\n"
+    place.install("b", f"name='b'\nimport host\n{source}        host.compute(data{chosen})\n")
+    told = [] if "cpu" in chosen else [("error", "recursion", "compute")]
+    assert codes(one(place.doctor("host"), "b")) == told
+
+
 def test_an_unset_closure_variable_does_not_end_the_examination(place):
     src = (
         "name='b'\n"
@@ -991,7 +1435,7 @@ def test_a_name_that_the_source_promised_in_vain_is_told_so(place):
     place.install("b", "name = 'b'\nglobals()['name'] = 'c'\n" + WHOLE, entry_name="zzz")
     (backend,) = place.doctor("host", status=1)["backends"]
     assert backend["name"] == "c"
-    assert codes(backend) == [("warning", "label", None)]
+    assert codes(backend) == [("warning", "label", None), ("note", "entry-point-name", None)]
 
 
 def test_the_worst_findings_come_first_also_with_what_was_printed(place):

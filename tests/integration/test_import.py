@@ -32,7 +32,9 @@ HOST = """
 
 LAZY = {
     "_copies",
+    "_differences",
     "_discovery",
+    "_dispatchers",
     "_docstrings",
     "_drawing",
     "_eager_imports",

@@ -11,10 +11,10 @@ from ._misuse import check_dispatcher
 def check_adapter(dispatcher: BackendDispatcher, name: str) -> Findings:
     """Look at everything that an adapter promises, without calling its functions.
 
-    Labels, exports that match no function, parameters that differ in name, kind or being
-    required, kinds of functions, options without documentation, imports that are not cheap,
-    labels that its source does not show, and recursion into itself. ``backstack doctor`` shows
-    the same.
+    Labels, exports that match no function, parameters that differ in name, kind, default or
+    being required, methods that classes lack, kinds of functions, options without documentation,
+    imports that are not cheap, labels that its source does not show, and recursion into itself.
+    ``backstack doctor`` shows the same.
 
     Parameters
     ----------

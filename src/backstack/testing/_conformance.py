@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import inspect
 import sys
+import traceback
 import unittest
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -87,6 +88,10 @@ def run_conformance(
     if dispatcher is not None:
         _check_known(chosen, check_dispatcher(dispatcher).functions)
     adapter = _adapter(backend_name, get_backend or getattr(dispatcher, "get_backend", None))
+    if adapter is None:
+        known = dispatcher._registry.heard() if dispatcher is not None else ()
+        hint = did_you_mean(backend_name, known)
+        raise ValueError(f"there is no backend {backend_name!r} to test{hint and '.'}{hint}")
     results: dict[str, str] = {}
     failures: list[tuple[str, BaseException]] = []
     for name in chosen:
@@ -140,10 +145,7 @@ def _check_known(names: Iterable[str], known: Collection[str]) -> None:
 def _adapter(name: object, get_backend: Any) -> Any:
     if not isinstance(name, str) or not name:
         raise ValueError(f"{shown(name)} is no name of a backend")
-    adapter = get_backend(name)
-    if adapter is None:
-        raise ValueError(f"there is no backend {name!r} to test")
-    return adapter
+    return get_backend(name)
 
 
 def _implements(adapter: Any, name: str) -> bool:
@@ -223,7 +225,13 @@ def _in_words(error: BaseException) -> str:
     text = str(error).strip()
     if isinstance(error, AssertionError) and text:
         return text
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return f"{type(error).__name__}: {text}" if text else f"{type(error).__name__}{_place(error)}"
+
+
+def _place(error: BaseException) -> str:
+    """Where an error was raised that says nothing itself."""
+    lines = list(traceback.walk_tb(error.__traceback__))
+    return f" at {lines[-1][0].f_code.co_filename}:{lines[-1][1]}" if lines else ""
 
 
 def _annotated(backend: str, failures: list[tuple[str, BaseException]]) -> BaseException:

@@ -1,5 +1,8 @@
 """What must not look like the fault of a host or of a backend."""
 
+from types import ModuleType
+
+from .._dispatchers import dispatchers
 from .._names import shown
 from ..dispatcher import BackendDispatcher
 
@@ -8,4 +11,11 @@ def check_dispatcher(value: object) -> BackendDispatcher:
     """`value`, if it is a dispatcher; `ValueError` otherwise."""
     if isinstance(value, BackendDispatcher):
         return value
-    raise ValueError(f"dispatcher must be the host's BackendDispatcher, not {shown(value)}")
+    wanted = "dispatcher must be the host's BackendDispatcher, not"
+    if not isinstance(value, ModuleType):
+        raise ValueError(f"{wanted} {shown(value)}")
+    name = value.__name__
+    places = [place.replace(":", ".") for place in dispatchers(name)]
+    its = "its dispatcher is" if len(places) == 1 else "its dispatchers are"
+    hint = f"; {its} {', '.join(places)}" if places else ""
+    raise ValueError(f"{wanted} the module {name}{hint}")
