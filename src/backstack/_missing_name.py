@@ -18,6 +18,8 @@ def instead_of_name(adapter: object) -> str:
             ": it is a mapping, whose keys are no attributes; types.SimpleNamespace(**mapping) "
             "has attributes"
         )
+    if isinstance(adapter, str):
+        return ": it is a string; give the module, the class or the object itself"
     meant = nearest("name", _texts(adapter), _NEARLY_THE_SAME)
     return "" if meant is None else f"; perhaps its {meant!r} was meant to be that"
 

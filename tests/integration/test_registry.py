@@ -179,6 +179,11 @@ def test_what_the_message_about_mappings_says_works(dispatcher, f):
     assert f(1, backend="x") == ("x", 1)
 
 
+def test_an_adapter_given_by_its_name_is_told_what_to_give(make_dispatcher):
+    with pytest.raises(backstack.BackendLoadError, match="no 'name': it is a string; give the mod"):
+        make_dispatcher().register("my_backend.adapter")
+
+
 def test_a_mapping_with_attributes_is_an_adapter(dispatcher):
     class Both(dict):
         name = "x"
