@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -15,6 +16,12 @@ HOST = {
         from .dispatching import dispatcher
         from .functions import Model, compute, convert, renamed
         from .other import smooth
+        from . import latin
+        from .odd import _hidden as shown, _Hidden as Shown
+        from . import unrelated as helpers
+        import host.unrelated as aids
+        from fractions import Fraction
+        from json import dumps
         """,
     "host/dispatching.py": """
         from backstack import BackendDispatcher
@@ -151,7 +158,199 @@ HOST = {
         @dispatched
         def untyped(data, size=1):
             return data
+
+        def bare(data, *rest, size=1, **more):
+            return data
+
+        class Bare:
+            def __init__(self, size=1):
+                self.size = size
+
+            def fit(self, data):
+                return self
+
+            @staticmethod
+            def make(size):
+                return Bare(size)
         """,
+    "host/odd.py": """
+        import enum
+        import functools
+        import statistics
+        import warnings
+        from abc import ABC, abstractmethod
+        from collections.abc import Callable
+        from typing import TYPE_CHECKING, ParamSpec, TypedDict, TypeVar, overload as several
+
+        from typing_extensions import Unpack
+
+        from backstack import BackendDispatcher
+
+        from .core import _blur, softened
+        from .dispatching import backend_dispatch, dispatcher
+
+        P = ParamSpec("P")
+        T = TypeVar("T")
+        F = TypeVar("F", bound=Callable[..., object])
+        elsewhere = BackendDispatcher(
+            entrypoint_group="host.others", host_name="others", keyword="run_on", env_var=None
+        )
+
+        class Access(enum.IntFlag):
+            READ = 1
+            WRITE = 2
+            BOTH = READ | WRITE
+
+        EITHER = {1} | {2}
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from fractions import Fraction as _Part
+
+        for _key in ("a", "b"):
+            str(_key)
+        del _key
+
+        def list(count: int) -> int:
+            return count
+
+        @backend_dispatch
+        def sized(data: int, access: Access = Access.BOTH, part: "_Part | None" = None) -> int:
+            return data
+
+        @backend_dispatch
+        def apply(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+            return function(*args, **kwargs)
+
+        class Keys(TypedDict, total=False):
+            alpha: float
+
+        @backend_dispatch
+        def keyed(data: int, **keys: Unpack[Keys]) -> int:
+            return data
+
+        @several
+        def either(data: int) -> int: ...  # type: ignore[overload-overlap]
+        @several
+        def either(data: object) -> str: ...
+        @backend_dispatch
+        def either(data: object) -> object:
+            return data
+
+        def wrong(data: int) -> int:
+            return str(data)  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
+
+        def filled(function):
+            function.__doc__ = "Filled."
+            return function
+
+        @backend_dispatch
+        @filled
+        def inside(data: int) -> int:
+            return data
+
+        @filled
+        @backend_dispatch
+        def outside(data: int) -> int:
+            return data
+
+        def moved(function: F) -> F:
+            function.__module__ = "host"
+            return function
+
+        @moved
+        @backend_dispatch
+        def moving(data: int) -> int:
+            return data
+
+        blurred = backend_dispatch(_blur)
+        softened = backend_dispatch(softened)
+        mean = backend_dispatch(statistics.mean)
+        half = backend_dispatch(name="half")(functools.partial(_blur, scale=0.5))
+        unnamed = backend_dispatch(name="unnamed")(lambda data, size=1: data)
+        _run = functools.partial(backend_dispatch, keyword="on")
+
+        @_run(name="ran")
+        def running(data: int) -> int:
+            return data
+
+        if TYPE_CHECKING:
+            def declared_here(data: int) -> int: ...
+        else:
+            def _undeclared(data):
+                return data
+
+            declared_here = backend_dispatch(_undeclared)
+
+        @backend_dispatch
+        def _hidden(data: int) -> int:
+            return data
+
+        class _Hidden:
+            size: int = 1
+
+        @elsewhere.backend_dispatch
+        def elsewhere_too(data: int) -> int:
+            return data
+
+        same = sized
+
+        class Shape(ABC):
+            @several
+            def area(self, data: int) -> int: ...
+            @several
+            def area(self, data: str) -> str: ...
+            @abstractmethod
+            def area(self, data: int | str) -> int | str: ...
+
+        @dispatcher.backend_class
+        class s(  # it has a note: that has a colon
+        ):
+            size: int = 1
+
+        class Narrowing:
+            def __init__(
+                self, size: int | None = None, name: str | tuple[str, ...] = "a", more: object = 1
+            ) -> None:
+                if size is None:
+                    size = 3
+                self.size = size
+                if isinstance(name, str):
+                    name = (name,)
+                self.names = name
+                if not isinstance(more, int):
+                    raise TypeError
+                self.more = more
+
+            def load(self, data: bytes | str | None = None, limit: float | None = None) -> None:
+                assert data is not None
+                self.data = data
+                limit = limit or 1.0
+                self.limit = limit
+
+            def choose(self, width: int | None = None, kind: str | bytes = "") -> None:
+                self.width = 80 if width is None else width
+                self.kind = kind if isinstance(kind, str) else kind.decode()
+        """,
+    "host/core.py": '''
+        from collections.abc import Sequence
+
+        def _blur(data: Sequence[int], scale: float = 1.0) -> Sequence[float]:
+            """Blur."""
+            return [value * scale for value in data]
+
+        def softened(data: Sequence[int]) -> Sequence[int]:
+            return data
+        ''',
+    "host/latin.py": """
+        from .dispatching import backend_dispatch
+
+        @backend_dispatch
+        def spelled(data: str = "\xe9") -> str:
+            return data
+        """.replace("\n        ", "\n")
+    .replace("\n", "# -*- coding: latin-1 -*-\n", 1)
+    .encode("latin-1"),
     "host/unrelated.py": "def helper(x: int) -> str: return str(x)",
     "host/py.typed": "",
 }
@@ -160,6 +359,8 @@ ONE = """
     from enum import Enum
     from typing import TYPE_CHECKING, Literal as Lit
     import collections.abc
+    import xml.dom.minidom
+    import xml.etree.ElementTree
     if TYPE_CHECKING:
         from fractions import Fraction as Part
 
@@ -168,8 +369,24 @@ ONE = """
     class Mode(Enum):
         FAST = 1
 
+    class Word(str, Enum):
+        SHORT = "short"
+
     Modes = Mode | str
 
+    def sized(
+        data,
+        access=None,
+        part=None,
+        *,
+        items: list[int] | None = None,
+        word: Word = Word.SHORT,
+        one: Lit[Mode.FAST] | None = None,
+        page: xml.dom.minidom.Document | None = None,
+        element: xml.etree.ElementTree.Element | None = None,
+    ):
+        return data
+    def keyed(data, *, alpha: float = 1.0, beta: int = 1): return data
     def convert(value, *, strict=False, mode: Modes = Mode.FAST): return value
     def smooth(data, *, depth: int = 2, part: Part | None = None, unknown=3, _hidden: int = 1):
         return data
@@ -184,15 +401,15 @@ TWO = """
 #: Lines of a user's, each with what both checkers are to say of it: nothing, or an error.
 USE = """
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import assert_type
 import host
-from host import compute, convert, functions, other
+from host import Shown, compute, convert, functions, latin, odd, other, shown
 from host.functions import Model, Point, plain, plain_stream, renamed
 from host.unrelated import helper
-from one_adapter import Mode
+from one_adapter import Mode, Word
 
 assert_type(compute([1], backend="one"), Decimal | int)
 compute([1], 2, backend="uno", more="")
@@ -241,6 +458,63 @@ model.kind = "huge"  # error
 model.nothing  # error
 assert_type(Point(1).y, int)
 Point("1")  # error
+assert_type(shown(1, backend="one"), int)
+assert_type(Shown().size, int)
+assert_type(host.helpers.helper(1), str)
+assert_type(host.aids.helper(1), str)
+assert_type(host.Fraction(1), Fraction)
+host.dumps(1)
+assert_type(odd.sized(1, odd.Access.BOTH, items=[1], word=Word.SHORT, backend="one"), int)
+odd.sized(1, items=["a"])  # error
+odd.same(1, items=["a"])  # error
+odd.sized(1, page=5)  # error
+odd.sized(1, element=5)  # error
+odd.sized(1, one=5)  # error
+assert_type(odd.same(1, items=[1], backend="one"), int)
+assert_type(odd.EITHER, set[int])
+odd.Access.BOTH.bit_length()
+assert_type(odd.apply(str, 1), str)
+assert_type(odd.apply(len, "", backend="one"), int)
+odd.apply(len, 1)  # error
+odd.apply(len, "", backend="nonsense")  # error
+odd.keyed(1, alpha=1.0, beta=1, backend="one")
+odd.keyed(1, alpha="a")  # error
+assert_type(odd.either(1, backend="one"), int)
+assert_type(odd.either("a", backend="one"), str)
+assert_type(odd.inside(1, backend="one"), int)
+odd.inside(1, backend="nonsense")  # error
+assert_type(odd.outside(1, backend="one"), int)
+odd.outside("1", backend="one")  # error
+assert_type(odd.moving(1, backend="one"), int)
+odd.moving(1, backend="nonsense")  # error
+assert_type(odd.blurred([1], scale=2.0, backend="one"), Sequence[float])
+odd.blurred([1], backend="nonsense")  # error
+assert_type(odd.softened([1], backend="one"), Sequence[int])
+odd.softened([1], backend="nonsense")  # error
+odd.mean([1], backend="nonsense")  # error
+odd.unnamed(1, size=2, backend="one")
+odd.unnamed(1, backend="nonsense")  # error
+assert_type(odd.half([1]), Sequence[float])
+assert_type(odd.running(1, on="one"), int)
+odd.running(1, backend="one")  # error
+assert_type(odd.declared_here(1, backend="one"), int)
+odd.declared_here(1, backend="nonsense")  # error
+assert_type(odd.elsewhere_too(1, run_on="cpu"), int)
+odd.elsewhere_too(1, run_on="one")  # error
+odd.Shape()  # error
+assert_type(odd.s().size, int)
+narrowing = odd.Narrowing()
+assert_type(narrowing.size, int)
+assert_type(narrowing.names, tuple[str, ...])
+assert_type(narrowing.more, int)
+assert_type(narrowing.data, bytes | str)
+assert_type(narrowing.limit, float)
+assert_type(narrowing.width, int)
+assert_type(narrowing.kind, str)
+latin.spelled("a", backend="one")
+other.bare(1, 2, a=3)
+other.Bare(1).fit(2)
+other.Bare.make(1)
 functions.LIMIT.bit_length()
 functions.LIMITS  # error
 number: functions.Number = 1.5
@@ -336,6 +610,7 @@ def pyright_errors(file, folder):
     return {entry["range"]["start"]["line"] + 1: entry["message"] for entry in found}
 
 
+STUBS = ["__init__.pyi", "functions.pyi", "latin.pyi", "odd.pyi", "other.pyi"]
 CHECKERS = pytest.mark.parametrize("errors_of", [mypy_errors, pyright_errors])
 
 
@@ -396,19 +671,108 @@ def test_stubtest_finds_nothing_where_the_backends_have_no_options(host):
     ran(["-m", "mypy.stubtest", "--ignore-missing-stub", "host"], host)
 
 
-@CHECKERS
-def test_the_stubs_themselves_are_free_of_errors(stubs, errors_of):
+#: What cannot hold for stubs that keep what a module says, of whatever host.
+OFF_FOR_STUBS = {
+    "reportMissingTypeStubs": "none",  # a backend's
+    "reportUnusedImport": "none",  # what the bodies used
+    "reportPrivateUsage": "none",  # the host's own
+    "reportInvalidStubStatement": "none",  # whatever binds names, and what clears them away
+}
+
+
+def test_the_stubs_themselves_are_free_of_errors_to_mypy(stubs):
     pyi = sorted((stubs / "host-stubs").rglob("*.pyi"))
-    assert [path.name for path in pyi] == ["__init__.pyi", "functions.pyi", "other.pyi"]
-    for path in pyi:
-        if path.name != "other.pyi":  # which has a function that the host left without types
-            assert errors_of(path, stubs) == {}
+    assert [path.name for path in pyi] == [*STUBS]
+    command = ["-m", "mypy", "--strict", "--cache-dir", stubs.parent / "c"]
+    ran([*command, *pyi], stubs)
+
+
+def test_the_stubs_themselves_are_free_of_errors_to_pyright(stubs, tmp_path):
+    """They have to lie beside the modules: it takes a partial package out of where it is."""
+    pytest.importorskip("pyright")
+    for path in (stubs / "host-stubs").glob("*.pyi"):
+        shutil.move(path, stubs / "host" / path.name)
+    shutil.rmtree(stubs / "host-stubs")
+    config = {
+        "include": [f"site/host/{name}" for name in STUBS],
+        "typeCheckingMode": "strict",
+        **OFF_FOR_STUBS,
+    }
+    (stubs.parent / "pyrightconfig.json").write_text(json.dumps(config))
+    command = [sys.executable, "-m", "pyright", "--outputjson", "--pythonpath", sys.executable]
+    done = subprocess.run(
+        [*command, "-p", str(stubs.parent)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+        env=environment(stubs),
+        cwd=stubs.parent,
+    )
+    told = json.loads(done.stdout)
+    assert told["summary"]["filesAnalyzed"] == len(STUBS)
+    found = [entry for entry in told["generalDiagnostics"] if entry["severity"] == "error"]
+    assert [(entry["file"], entry["range"]["start"], entry["message"]) for entry in found] == []
+
+
+@pytest.mark.parametrize("where", ["here", "elsewhere"])
+def test_stubs_that_somebody_wrote_are_kept(host, where):
+    theirs = host.parent / where / "host-stubs"
+    theirs.mkdir(parents=True)
+    (theirs / "other.pyi").write_text("def smooth(data: int, *, width: int = 1) -> bool: ...\n")
+    command = ["-m", "backstack", "stubs", "host", "-o", host.parent / "here"]
+    if where == "here":
+        done = subprocess.run(
+            [sys.executable, *map(str, command)],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=240,
+            env=environment(host),
+        )
+        assert done.returncode == 2
+        assert "was not written by 'backstack stubs'" in done.stderr
+        assert [path.name for path in theirs.iterdir()] == ["other.pyi"]
+    else:
+        shutil.move(theirs, host / "host-stubs")
+        ran(command, host)
+        text = (host.parent / "here" / "host-stubs" / "other.pyi").read_text()
+        assert "width: int = 1, " in text
+        assert "-> bool" in text
+
+
+def test_what_a_union_has_by_name_is_left_to_checkers(site):
+    own = (
+        HOST["host/dispatching.py"]
+        + """
+        Names = str | tuple[str, ...]
+
+        @backend_dispatch
+        def compute(data: int) -> int:
+            return data
+
+        class Model:
+            def __init__(self, names: Names = "") -> None:
+                if isinstance(names, str):
+                    names = (names,)
+                self.names = names
+    """
+    )
+    site.write({"host.py": own})
+    ran(["-m", "backstack", "stubs", "host", "-o", site.folder], site.folder)
+    use = "from host import Model\nfrom typing import assert_type\n"
+    check(mypy_errors, f"{use}assert_type(Model().names, tuple[str, ...])\n", site.folder)
+
+
+def test_only_the_packages_of_the_host_get_stubs(stubs):
+    folders = {path.name for path in stubs.glob("*-stubs")}
+    assert folders == {"host-stubs", "one_adapter-stubs"}
 
 
 def test_what_was_written_is_printed_and_is_a_partial_stub_package(host):
     printed = ran(["-m", "backstack", "stubs", "host", "-o", "here"], host).splitlines()
     folder = host.parent / "here" / "host-stubs"
-    files = ["__init__.pyi", "functions.pyi", "other.pyi", "py.typed"]
+    files = [*STUBS, "py.typed"]
     assert sorted(os.path.basename(line) for line in printed) == files
     assert sorted(path.name for path in folder.iterdir()) == files
     assert (folder / "py.typed").read_text() == "partial\n"
