@@ -24,14 +24,14 @@ _LISTS = {
 #: What else can be told of these at once, since nothing of another shape is ever installed.
 _SHAPES = {
     "distributions": (
-        re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"),
+        r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?",
         "the name of a distribution alone, without versions and extras",
     ),
     "object_refs": (
-        re.compile(r"[\w.]+(?:\s*:\s*[\w.]+)?"),
+        r"[\w.]+(?:\s*:\s*[\w.]+)?",
         "MODULE or MODULE:ATTRIBUTE, as in an entry point",
     ),
-    "module_prefixes": (re.compile(r"\w+(?:\.\w+)*"), "the name of a module"),
+    "module_prefixes": (r"\w+(?:\.\w+)*", "the name of a module"),
 }
 _TEXTS = ("package", "install")
 _FIELDS = frozenset(
@@ -209,7 +209,7 @@ def _entry(name: str, fields: Mapping[Any, Any], where: str) -> TrustedBackend:
         lists["distributions"] = (package,)
     for field, (shape, wanted) in _SHAPES.items():
         for value in lists[field]:
-            if not shape.fullmatch(value):
+            if not re.fullmatch(shape, value):  # compiled for hosts that have such a field
                 raise ValueError(f"{where}: nothing can match {value!r}, which is not {wanted}")
     lists["distributions"] = tuple(map(normalize_distribution, lists["distributions"]))
     return TrustedBackend(name, aliases, package, install, **lists)
