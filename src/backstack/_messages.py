@@ -1,6 +1,6 @@
 """The errors of choosing a backend: what was asked, by whom, what is there, what to do."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from . import errors
@@ -50,37 +50,41 @@ def bad_selector(config: Config, value: object, origin: Origin) -> Exception:
     )
 
 
-def _meant(
-    config: Config, label: str, origin: Origin, usable: Collection[str], guesses: Collection[str]
-) -> str:
-    """A sentence about what was probably meant by an unknown label, or nothing."""
-    if not _SEPARATORS.isdisjoint(label):
-        if origin.kind == "variable":
-            return " Commas separate several names."
-        return f" One string is one name: {origin} takes {_WANTED[origin.kind]}."
-    found = nearest(label, guesses)
-    if found == CPU and label.lower() == "gpu":
-        return ""  # one letter off, and the opposite
-    if found in config.trusted_labels and found not in usable:
-        return f" Did you mean {found!r}, which is not installed?"
-    return did_you_mean(label, guesses)
-
-
 def unknown(
     config: Config, label: str, origin: Origin, usable: Iterable[str], others: Iterable[str]
 ) -> Exception:
     """Nobody has that label; `others` are there, and cannot be used just now."""
     known = (CPU, *usable)
-    several = not _SEPARATORS.isdisjoint(label)
-    guesses = set() if several else {*known, *config.trusted_labels, *others}
-    meant = _meant(config, label, origin, {*known, *others}, guesses)
+    there = {*known, *others}
+    meant = _probably_meant(label, {*there, *config.trusted_labels})
+    if not _SEPARATORS.isdisjoint(label):
+        hint = _no_list(origin)
+    elif meant is not None:
+        hint = f" Did you mean {meant!r}{'' if meant in there else ', which is not installed'}?"
+    else:
+        hint = ""
     return errors.UnknownBackendError(
-        f"Unknown backend {label!r} for {config.host}{_by(origin)}.{meant} "
+        f"Unknown backend {label!r} for {config.host}{_by(origin)}.{hint} "
         f"Available: {', '.join(known)}.",
-        suggestion=nearest(label, guesses),
+        suggestion=meant,
         available=known,
         **_data(config, label, None, origin),
     )
+
+
+def _probably_meant(label: str, guesses: Iterable[str]) -> str | None:
+    if not _SEPARATORS.isdisjoint(label):
+        return None  # it is several
+    found = nearest(label, guesses)
+    is_opposite = found == CPU and label.lower() == "gpu"  # one letter off
+    return None if is_opposite else found
+
+
+def _no_list(origin: Origin) -> str:
+    """How several names are given there."""
+    if origin.kind == "variable":
+        return " Commas separate several names."
+    return f" One string is one name: {origin} takes {_WANTED[origin.kind]}."
 
 
 def not_installed(config: Config, label: str, origin: Origin) -> Exception:

@@ -685,6 +685,7 @@ def test_the_host_is_no_suggestion_for_a_gpu(make_dispatcher):
     with pytest.raises(backstack.UnknownBackendError) as caught:
         f(backend="GPU")
     assert "Did you mean" not in str(caught.value)
+    assert caught.value.suggestion is None
     with pytest.raises(backstack.UnknownBackendError, match="Did you mean 'cpu'"):
         f(backend="cpuu")
 
