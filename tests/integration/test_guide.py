@@ -4,6 +4,7 @@ Only the packages are not installed by pip, which would need a network. Their me
 pip would.
 """
 
+import ast
 import codeop
 import doctest
 import itertools
@@ -17,6 +18,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
+
+import backstack
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = sorted(path.name for path in DOCS.glob("*.md"))
@@ -145,3 +148,44 @@ def test_every_guide_starts_from_an_empty_folder_and_ends_with_something_that_ru
         assert commands[0].startswith("python3 -m venv .venv\n.venv/bin/pip install "), page
         assert done[-1][0] == "command", page
         assert done[-1][2], f"{page} does not say what comes out at its end"
+
+
+# -- what the pages say of the code -------------------------------------------------------
+
+
+def floors():
+    """The modules that *How it works* lists, from top to bottom and from left to right."""
+    page = (DOCS / "how-it-works.md").read_text("utf-8")
+    rows = [line.split("|")[2] for line in page.splitlines() if re.match(r"\| [a-z ]+ \| `", line)]
+    last = re.search(r"`(_locks)`, which a fork leaves open", page)
+    return [name for row in rows for name in re.findall(r"`(\w+)`", row)] + [last[1]]
+
+
+def imported_when_it_runs(path):
+    """The modules of the package that one imports, wherever it does, but for the sake of types."""
+    waiting = [ast.parse(path.read_text("utf-8"))]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        if isinstance(node, ast.ImportFrom) and node.level == 1:
+            yield from [node.module] if node.module else [alias.name for alias in node.names]
+        waiting += ast.iter_child_nodes(node)
+
+
+@pytest.mark.skipif(not DOCS.exists(), reason="the documentation is not here")
+def test_modules_import_only_from_what_the_page_shows_below_them_or_to_their_right():
+    listed, package = floors(), Path(backstack.__file__).parent
+    modules = {path.stem: path for path in package.glob("*.py") if path.stem[:2] != "__"}
+    assert sorted(listed) == sorted([*modules, "testing"])
+    for name, path in modules.items():
+        for other in imported_when_it_runs(path):
+            if other in modules:
+                assert listed.index(other) > listed.index(name), f"{name} imports {other}"
+
+
+@pytest.mark.skipif(not DOCS.exists(), reason="the documentation is not here")
+def test_every_error_is_told_to_users_and_every_public_name_is_in_the_reference():
+    users, api = ((DOCS / name).read_text("utf-8") for name in ("users.md", "api.md"))
+    assert [name for name in backstack.errors.__all__ if not re.search(rf"\b{name}\b", users)] == []
+    assert [name for name in backstack.__all__ if not re.search(rf"\b{name}\b", api)] == []
