@@ -1050,13 +1050,14 @@ def test_patterns_that_match_nothing_are_told_and_those_of_other_backends_are_no
 
 @pytest.mark.parametrize("given", ["test_other.py", "test_it.py::test_where", "sub"])
 def test_of_tests_that_are_not_looked_for_nothing_is_said(project, given):
-    project.differs('[fast]\n"test_it.py::test_nobody" = "why"\n')
+    project.differs('[fast]\n"test_it.py::test_nobody" = "why"\n"test_i*::nobody" = "why"\n')
     passes = "def test_nothing(): pass\n"
     files = {"test_it.py": textwrap.dedent(WHERE), "test_other.py": passes, "sub/test_s.py": passes}
     assert "no such test" not in project.run(files, given, "--dispatch-to=fast").out
     for args in (["test_it.py"], ["."], ["test_other.py", "test_it.py"], []):
         result = project.run(files, *args, "--dispatch-to=fast")
         assert "no such test: test_it.py::test_nobody (fast)" in result.out
+        assert ("no such test: test_i*::nobody (fast)" in result.out) == (args in (["."], []))
 
 
 def test_the_file_is_looked_for_beside_the_configuration(project):
