@@ -325,6 +325,7 @@ HOST = {
             def load(self, data: bytes | str | None = None, limit: float | None = None) -> None:
                 assert data is not None
                 self.data = data
+                self.given = data if data else b""
                 limit = limit or 1.0
                 self.limit = limit
 
@@ -510,6 +511,7 @@ assert_type(narrowing.more, int)
 assert_type(narrowing.data, bytes | str)
 assert_type(narrowing.limit, float)
 assert_type(narrowing.width, int)
+assert_type(narrowing.given, bytes | str)
 assert_type(narrowing.kind, str)
 latin.spelled("a", backend="one")
 other.bare(1, 2, a=3)
