@@ -15,14 +15,14 @@ import pkgutil
 import sys
 import time
 import warnings
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Generator
 from typing import Any
 
 from . import errors
 from ._choices import Origin
 from ._dispatchers import NoDispatcherError, dispatchers, find_dispatcher
 from ._installed import installed
-from ._loading import FAILURES, describe
+from ._loading import FAILURES, AdapterError, describe
 from ._names import CPU, did_you_mean
 from ._near_variables import near_variables, variables_of
 from ._processes import MARK
@@ -234,18 +234,18 @@ def _tell_of_loading(
 
     Those in `without` are not loaded.
     """
-    load = registry._load
 
-    def telling(backend: Backend, *args: Any, **kwargs: Any) -> bool:
+    @contextlib.contextmanager
+    def telling(backend: Backend) -> Generator[None, None, None]:
         if backend.shown in without:
-            raise errors.BackendLoadError(f"{backend.shown} has ended the process before")
+            raise AdapterError("it has ended the process before")
         tell(phase=f"loading {backend.shown}", loading=backend.shown)
         try:
-            return load(backend, *args, **kwargs)
+            yield
         finally:
             tell(phase=phase)
 
-    registry._load = telling  # type: ignore[method-assign]
+    registry.around_load = telling
     tell(phase=phase)
 
 

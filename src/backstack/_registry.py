@@ -8,6 +8,7 @@ changes; readers take no lock. Foreign code (an adapter's import, its constructo
 import importlib
 import logging
 from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from . import _messages as messages
@@ -36,6 +37,8 @@ class Registry:
         What is demanded now, and the least that may be.
     generation : int
         Counts the changes, so that a result computed meanwhile is not kept.
+    around_load : callable
+        Gives what the code of a backend, its argument, runs in while it loads.
     """
 
     def __init__(self, config: Config, packages: set[str], on_change: Callable[[], None]) -> None:
@@ -46,6 +49,7 @@ class Registry:
         self.trust: str = config.trust
         self.trust_floor: str = config.trust
         self.generation: int = 0
+        self.around_load: Callable[[Backend], AbstractContextManager[Any]] = nullcontext
         self._on_change = on_change
         self._lock = new_lock()
         self._installed: list[Backend] | None = None
@@ -260,7 +264,8 @@ class Registry:
 
         before = backend.name, {*backend.labels}
         try:
-            with given():  # if the code itself calls something that warns, that really happens
+            # If the code itself calls something that warns, that really happens.
+            with given(), self.around_load(backend):
                 load(backend, self.config)
         except RefusedError:
             self._republish()
